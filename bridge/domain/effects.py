@@ -1,0 +1,82 @@
+"""What a decision asks for. Effects are values; the steps in `sync` carry them out in the deciding transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from bridge.domain.engagement import Engagement
+from bridge.domain.facts import MessageKind, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message to the desk."""
+
+    message: MessageKind
+    text: str = ""
+    changes: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CancelUnsent:
+    """Messages of this round that were never attempted are cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A work note in the case; `name` chooses the wording in `mapping.notes`."""
+
+    name: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PushReport:
+    """What the agreement's `push:` says for this report happens in ServiceNow."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """People are told: an alarm that goes where `alerts:` says."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """The item that brought the fact waits for a person."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewRound:
+    """The same desk is engaged again, under a reference of its own."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """The original case is put back to work."""
+
+    why: str
+
+
+Effect: TypeAlias = Send | CancelUnsent | Note | PushReport | Alert | Quarantine | NewRound | Reopen
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The engagement as it stands afterwards, what is to be done, and why."""
+
+    engagement: Engagement
+    effects: tuple[Effect, ...]
+    reason: str
+    #: the fact was a command that cannot be done now; the reason says why
+    refused: bool = False
