@@ -1,0 +1,15 @@
+"""What every test may use: the real servers, and the rule that no test leaves this machine."""
+
+import hypothesis
+
+from tests.servers.loopback import refuse_everything_but_loopback
+from tests.servers.mail import mail_servers
+from tests.servers.postgres import postgres_server, postgres_url
+
+__all__ = ["mail_servers", "postgres_server", "postgres_url"]
+
+refuse_everything_but_loopback()
+
+# A busy machine is not a failed test; a failed example must be repeatable from the log.
+hypothesis.settings.register_profile("suite", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("suite")
