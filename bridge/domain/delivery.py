@@ -66,6 +66,8 @@ class Delivery:
     #: bytes frozen at the first intent, Date included
     frozen: bytes | None = None
     message_id: str = ""
+    #: to whom the frozen bytes go
+    recipients: tuple[str, ...] = ()
     next_attempt_at: datetime | None = None
     last_error: str = ""
     #: grows with each claim; an outcome written under an older one is refused

@@ -113,3 +113,10 @@ class StoreError(BridgeError):
     """The store cannot be used as it is (not migrated, in use by another worker, not writable)."""
 
     code = "store"
+
+
+class StoreUnavailable(StoreError):
+    """The store does not answer now (locked for too long, connection lost, restarting); nothing was committed."""
+
+    code = "store_unavailable"
+    retryable = True

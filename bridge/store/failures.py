@@ -1,0 +1,60 @@
+"""What the databases' errors mean to the bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from bridge.domain.errors import BridgeError, StaleCase, StoreError, StoreUnavailable
+
+#: PostgreSQL: serialization_failure, deadlock_detected (Appendix A of its manual).
+_CONFLICTS = frozenset({"40001", "40P01"})
+
+
+@contextmanager
+def failures_named() -> Iterator[None]:
+    """Turns what the driver raises into `StaleCase`, `StoreUnavailable` or `StoreError`; messages carry no values."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        raise named(error) from error
+
+
+def named(error: DBAPIError | PoolTimeout) -> BridgeError:
+    """The bridge's name for a database error."""
+    if isinstance(error, PoolTimeout):
+        return StoreUnavailable("every connection to the store is in use")
+    reason = _first_line(error)
+    if getattr(error.orig, "sqlstate", None) in _CONFLICTS:
+        return StaleCase("another transaction got in the way")
+    if isinstance(error, IntegrityError):
+        return StoreError(f"the store refuses what breaks its rules: {reason}")
+    if error.connection_invalidated or _is_busy(error):
+        return StoreUnavailable(f"the store does not answer: {reason}")
+    remedy = "look at the disk and at the database's log" if isinstance(error, OperationalError) else ""
+    return StoreError(f"the store failed: {reason}", remedy=remedy)
+
+
+def breaks(error: IntegrityError, index: str, *columns: str) -> bool:
+    """Whether an error is about one unique index: PostgreSQL tells its name, SQLite the columns."""
+    diagnosis = getattr(error.orig, "diag", None)
+    if diagnosis is not None:
+        return bool(diagnosis.constraint_name == index)
+    return str(error.orig).endswith(": " + ", ".join(columns))
+
+
+def _is_busy(error: DBAPIError) -> bool:
+    if not isinstance(error, OperationalError):
+        return False
+    name = str(getattr(error.orig, "sqlite_errorname", ""))
+    # psycopg: no connection was made or it broke, which has no SQLSTATE, or the server is shutting down or starting.
+    state = getattr(error.orig, "sqlstate", "")
+    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or state is None or str(state).startswith(("08", "57P"))
+
+
+def _first_line(error: DBAPIError) -> str:
+    # Without SQLAlchemy's addition of statement and parameters, and without PostgreSQL's DETAIL line: they hold values.
+    return str(error.orig).strip().partition("\n")[0]

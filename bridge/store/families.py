@@ -1,0 +1,56 @@
+"""Which records belong together: what each says it points at, kept so that the other direction can be asked too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, select
+
+from bridge.domain.case import PROFILES, Case
+from bridge.domain.ids import SysId
+from bridge.store.tables import kinship
+from bridge.store.work import Work, parts
+
+
+class Families(Work):
+    """Kinship of records."""
+
+    def relatives(self, case: Case) -> tuple[SysId, ...]:
+        pointing = select(kinship.c.sys_id).where(kinship.c.relative == case.sys_id).order_by(kinship.c.sys_id)
+        family = dict.fromkeys((*_family(case), *(SysId(one) for one in self._execute(pointing).scalars())))
+        return tuple(one for one in family if one != case.sys_id)
+
+    def _learn_kinship(self, revisions: Sequence[Case]) -> None:
+        """Remember what the newest of each record's revisions points at; few records point at any."""
+        known = self._known_mod_counts({case.sys_id for case in revisions})
+        newest: dict[SysId, Case] = {}
+        for case in revisions:
+            is_of_interest = case.sys_id in known or _family(case)
+            if is_of_interest and case.mod_count >= known.get(case.sys_id, 0):
+                known[case.sys_id] = case.mod_count
+                newest[case.sys_id] = case
+        # In one order everywhere, so that two replicas landing the same page do not wait for each other in a circle.
+        for _, case in sorted(newest.items()):
+            self._replace_kinship(case)
+
+    def _known_mod_counts(self, sys_ids: set[SysId]) -> dict[SysId, int]:
+        statement = select(kinship.c.sys_id, func.max(kinship.c.mod_count).label("mod_count")).group_by(
+            kinship.c.sys_id
+        )
+        return {
+            SysId(row.sys_id): row.mod_count
+            for some in parts(sys_ids)
+            for row in self._execute(statement.where(kinship.c.sys_id.in_(some)))
+        }
+
+    def _replace_kinship(self, case: Case) -> None:
+        self._execute(delete(kinship).where(kinship.c.sys_id == case.sys_id))
+        rows = [
+            {"sys_id": case.sys_id, "relative": relative, "mod_count": case.mod_count} for relative in _family(case)
+        ]
+        if rows:
+            self._execute(self._insert(kinship).on_conflict_do_nothing(), rows)
+
+
+def _family(case: Case) -> tuple[SysId, ...]:
+    return case.family if case.table in PROFILES else ()

@@ -1,0 +1,83 @@
+"""The trail's rows: written in the transaction of what they tell, never changed, their personal values erasable."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, select
+
+import bridge
+from bridge.domain.ids import SysId
+from bridge.ports import ToldEvent, TrailEvent
+from bridge.store.tables import event, event_value
+from bridge.store.work import Work
+from bridge.trail.events import SealedValue, seal
+
+
+class History(Work):
+    """Recording and reading the trail."""
+
+    def record(self, event_: TrailEvent) -> int:
+        sealed = seal(event_.personal, self._token)
+        statement = self._insert(event).values(_values(event_, sealed), at=self.now()).returning(event.c.id)
+        number: int = self._execute(statement).scalar_one()
+        if sealed:
+            rows = [{"event": number, "name": one.name, "salt": one.salt, "value": one.value} for one in sealed]
+            self._execute(self._insert(event_value), rows)
+        return number
+
+    def story(self, case: SysId) -> tuple[ToldEvent, ...]:
+        """Every event of a case in the order in which they were recorded."""
+        of_case = event.c.case_id == case
+        values: dict[int, dict[str, str]] = defaultdict(dict)
+        joined = select(event_value).join_from(event_value, event, event.c.id == event_value.c.event)
+        for row in self._execute(joined.where(of_case)):
+            values[row.event][row.name] = row.value.decode()
+        rows = self._execute(select(event).where(of_case).order_by(event.c.id))
+        return tuple(_told(row, values.get(row.id, {})) for row in rows)
+
+    def erase_values(self, *, case: SysId | None = None, before: datetime | None = None) -> int:
+        """Delete the personal values of a case's events, or of events older than an instant; how many there were."""
+        events = select(event.c.id)
+        if case is not None:
+            events = events.where(event.c.case_id == case)
+        if before is not None:
+            events = events.where(event.c.at < before)
+        return self._execute(delete(event_value).where(event_value.c.event.in_(events))).rowcount
+
+
+def _values(event_: TrailEvent, sealed: tuple[SealedValue, ...]) -> dict[str, Any]:
+    return {
+        "software_version": bridge.__version__,
+        "kind": event_.kind,
+        "who": event_.who,
+        "case_id": event_.case,
+        "case_number": event_.case_number,
+        "engagement": event_.engagement,
+        "round": event_.round,
+        "desk": event_.desk,
+        "cause": event_.cause,
+        "agreement_version": event_.agreement_version,
+        "facts": event_.facts,
+        "hashes": {one.name: one.digest for one in sealed},
+    }
+
+
+def _told(row: Row[Any], personal: Mapping[str, str]) -> ToldEvent:
+    told = TrailEvent(
+        kind=row.kind,
+        who=row.who,
+        case=row.case_id,
+        case_number=row.case_number,
+        engagement=row.engagement,
+        round=row.round,
+        desk=row.desk,
+        cause=row.cause,
+        agreement_version=row.agreement_version,
+        facts=row.facts,
+        personal=personal,
+    )
+    return ToldEvent(row.id, row.at, row.software_version, told, row.hashes)

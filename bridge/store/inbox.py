@@ -1,0 +1,85 @@
+"""What arrived, until it is settled, and the binding of journal entries of ours to deliveries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, Select, exists, literal_column, select, update
+
+from bridge.domain.errors import StaleCase
+from bridge.domain.ids import DeliveryId, EngagementId, SysId
+from bridge.ports import InboxItem, InboxState, RawItem
+from bridge.store.tables import case_record, inbox, journal_binding
+from bridge.store.work import Work
+
+_PARKED = exists().where(case_record.c.sys_id == inbox.c.case_id, case_record.c.parked != "").correlate(inbox)
+
+
+class Inbox(Work):
+    """The inbox."""
+
+    def receive(self, item: RawItem) -> int | None:
+        statement = self._insert(inbox).values(
+            source=item.source,
+            identity=item.identity,
+            raw=item.raw,
+            received_at=item.received_at,
+            stored_at=self.now(),
+            state=InboxState.NEW.value,
+            case_id=item.case,
+        )
+        return self._execute(statement.on_conflict_do_nothing().returning(inbox.c.id)).scalar_one_or_none()
+
+    def unapplied(self, limit: int) -> tuple[InboxItem, ...]:
+        return self._items(_in_state(InboxState.NEW).where(~_PARKED).limit(limit))
+
+    def inbox_item(self, item: int) -> InboxItem | None:
+        return next(iter(self._items(select(inbox).where(inbox.c.id == item))), None)
+
+    def quarantined(self) -> tuple[InboxItem, ...]:
+        return self._items(_in_state(InboxState.QUARANTINED))
+
+    def settle_item(
+        self,
+        item: int,
+        state: InboxState,
+        reason: str,
+        *,
+        case: SysId | None = None,
+        engagement: EngagementId | None = None,
+    ) -> None:
+        """Raises `StaleCase` if it is settled already: somebody else applied it in between."""
+        changes: dict[str, Any] = {"state": state.value, "reason": reason, "settled_at": self.now()}
+        changes |= {name: value for name, value in (("case_id", case), ("engagement", engagement)) if value is not None}
+        unsettled = inbox.c.state.in_([InboxState.NEW.value, InboxState.QUARANTINED.value])
+        if not self._changes(update(inbox).where(inbox.c.id == item, unsettled).values(changes)):
+            raise StaleCase(f"item {item} of the inbox is settled already, or there is none")
+
+    def bind_journal(self, entry: SysId, delivery: DeliveryId) -> bool:
+        statement = self._insert(journal_binding).values(entry=entry, delivery=delivery, bound_at=self.now())
+        if self._changes(statement.on_conflict_do_nothing()):
+            return True
+        bound = select(journal_binding.c.delivery).where(journal_binding.c.entry == entry)
+        return self._execute(bound).scalar_one_or_none() == delivery
+
+    def _items(self, statement: Select[Any]) -> tuple[InboxItem, ...]:
+        return tuple(_item(row) for row in self._execute(statement))
+
+
+def _in_state(state: InboxState) -> Select[Any]:
+    # Written out, not bound: only so can SQLite see that the partial index fits.
+    return select(inbox).where(inbox.c.state == literal_column(f"'{state.value}'")).order_by(inbox.c.id)
+
+
+def _item(row: Row[Any]) -> InboxItem:
+    return InboxItem(
+        id=row.id,
+        source=row.source,
+        identity=row.identity,
+        raw=row.raw,
+        received_at=row.received_at,
+        state=InboxState(row.state),
+        reason=row.reason,
+        case=row.case_id,
+        engagement=row.engagement,
+    )

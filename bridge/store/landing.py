@@ -1,0 +1,102 @@
+"""Landing what was read from ServiceNow, and remembering how far it was read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, exists, select, update
+
+from bridge.domain.case import Case
+from bridge.domain.ids import SysId
+from bridge.ports import Cursor, Landed, Window
+from bridge.store.columns import dump_json, from_microseconds, to_microseconds
+from bridge.store.families import Families
+from bridge.store.tables import case_record, cursor, revision
+
+_PARKED = exists().where(case_record.c.sys_id == revision.c.sys_id, case_record.c.parked != "").correlate(revision)
+_UNDECIDED = (
+    select(revision)
+    .where(revision.c.decided_at.is_(None), revision.c.id > bindparam("after"), ~_PARKED)
+    .order_by(revision.c.id)
+    .limit(bindparam("limit"))
+)
+_DECIDE = (
+    update(revision)
+    .where(revision.c.id.between(bindparam("first"), bindparam("last")), revision.c.decided_at.is_(None))
+    .values(decided_at=bindparam("at"))
+)
+
+
+class Landing(Families):
+    """Revisions and cursors."""
+
+    def cursor(self, stream: str) -> Cursor | None:
+        row = self._execute(select(cursor).where(cursor.c.stream == stream)).one_or_none()
+        return row and Cursor(row.watermark, row.upper, tuple(_window(*window) for window in row.pending))
+
+    def save_cursor(self, stream: str, cursor_: Cursor) -> None:
+        values = {
+            "watermark": cursor_.watermark,
+            "upper": cursor_.upper,
+            "pending": [
+                [to_microseconds(window.lo), to_microseconds(window.hi), window.low_id, window.high_id]
+                for window in cursor_.pending
+            ],
+        }
+        statement = self._insert(cursor).values(stream=stream, **values)
+        self._execute(statement.on_conflict_do_update(index_elements=["stream"], set_=values))
+
+    def land(self, revisions: Sequence[Case], *, decided: bool = False) -> int:
+        if not revisions:
+            return 0
+        self._learn_kinship(revisions)
+        now = self.now()
+        rows = [_row(case, now, now if decided else None) for case in revisions]
+        statement = self._insert(revision).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+        return self._execute(statement, rows).rowcount
+
+    def undecided(self, limit: int, *, after: int = 0) -> tuple[Landed, ...]:
+        rows = self._execute(_UNDECIDED, {"limit": limit, "after": after})
+        return tuple(Landed(row.id, _case(row), row.seen_at) for row in rows)
+
+    def mark_decided(self, ids: Sequence[int]) -> None:
+        runs = [{"first": first, "last": last, "at": self.now()} for first, last in _runs(ids)]
+        if runs:
+            self._execute(_DECIDE, runs)
+
+
+def _row(case: Case, seen_at: datetime, decided_at: datetime | None) -> dict[str, Any]:
+    body = dump_json([case.values, case.displays])
+    return {
+        "sys_id": case.sys_id,
+        "table_name": case.table,
+        "updated_on": case.updated_on,
+        "mod_count": case.mod_count,
+        "digest": hashlib.sha256(body.encode()).digest(),
+        "body": body,
+        "seen_at": seen_at,
+        "decided_at": decided_at,
+    }
+
+
+def _case(row: Row[Any]) -> Case:
+    values, displays = json.loads(row.body)
+    return Case(row.table_name, SysId(row.sys_id), values, displays)
+
+
+def _window(lo: int, hi: int, low_id: str, high_id: str) -> Window:
+    return Window(from_microseconds(lo), from_microseconds(hi), low_id, high_id)
+
+
+def _runs(ids: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Numbers as runs (first, last) without a gap: a page that landed together is mostly one run."""
+    ordered = sorted(set(ids))
+    start = 0
+    for place in range(1, len(ordered) + 1):
+        if place == len(ordered) or ordered[place] != ordered[place - 1] + 1:
+            yield ordered[start], ordered[place - 1]
+            start = place

@@ -1,0 +1,139 @@
+"""Deliveries: adding, reading and cancelling them, and what an operator decides about them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
+from bridge.domain.errors import UsageError
+from bridge.domain.ids import DeliveryId, EngagementId, SysId
+from bridge.store.engagements import UNSETTLED
+from bridge.store.tables import attempt, outbox
+from bridge.store.work import Work
+
+#: Nobody holds the row any more; an outcome written under an older fence is refused.
+TAKEN_AWAY = {"worker": None, "lease_until": None, "fence": outbox.c.fence + 1}
+
+
+class Outbox(Work):
+    """The outbox as decisions and operators see it; how workers see it is in `claims`."""
+
+    def enqueue(self, delivery: Delivery) -> None:
+        now = self.now()
+        message_kind = delivery.payload.get("kind", "") if delivery.kind is DeliveryKind.MESSAGE else ""
+        statement = self._insert(outbox).values(
+            id=delivery.id,
+            kind=delivery.kind.value,
+            recipient=delivery.recipient,
+            lane=delivery.lane,
+            payload=delivery.payload,
+            message_kind=str(message_kind),
+            case_id=delivery.case,
+            engagement=delivery.engagement,
+            valid_if=delivery.valid_if,
+            created_at=now,
+            status=delivery.status.value,
+            **schedule(delivery.status, delivery.next_attempt_at or now, now),
+        )
+        self._execute(statement.on_conflict_do_nothing(index_elements=["id"]))
+
+    def delivery(self, delivery: DeliveryId) -> Delivery | None:
+        row = self._execute(select(outbox).where(outbox.c.id == delivery)).one_or_none()
+        return row and to_delivery(row)
+
+    def deliveries(
+        self, *, case: SysId | None = None, engagement: EngagementId | None = None, pending: bool = False
+    ) -> tuple[Delivery, ...]:
+        statement = select(outbox).order_by(outbox.c.seq)
+        if case is not None:
+            statement = statement.where(outbox.c.case_id == case)
+        if engagement is not None:
+            statement = statement.where(outbox.c.engagement == engagement)
+        if pending:
+            statement = statement.where(outbox.c.finished_at.is_(None))
+        return tuple(to_delivery(row) for row in self._execute(statement))
+
+    def cancel_unattempted(self, engagement: EngagementId) -> tuple[DeliveryId, ...]:
+        """Cancel the messages the desk has certainly not seen, also one that a worker is about to begin."""
+        now = self.now()
+        statement = (
+            update(outbox)
+            .where(
+                outbox.c.engagement == engagement,
+                outbox.c.kind == DeliveryKind.MESSAGE.value,
+                outbox.c.status == DeliveryStatus.PENDING.value,
+                ~UNSETTLED,
+            )
+            .values(status=DeliveryStatus.CANCELLED.value, **schedule(DeliveryStatus.CANCELLED, now, now), **TAKEN_AWAY)
+            .returning(outbox.c.seq, outbox.c.id)
+        )
+        return tuple(DeliveryId(row.id) for row in sorted(self._execute(statement)))
+
+    def sent_message_ids(self, engagement: EngagementId) -> tuple[str, ...]:
+        statement = select(outbox.c.message_id).where(
+            outbox.c.engagement == engagement,
+            outbox.c.kind == DeliveryKind.MESSAGE.value,
+            outbox.c.status == DeliveryStatus.DONE.value,
+            outbox.c.message_id != "",
+        )
+        return tuple(self._execute(statement.order_by(outbox.c.seq)).scalars())
+
+    def prove_delivered(self, delivery: DeliveryId) -> None:
+        """Whoever holds it loses it; a delivery that is over stays as it is."""
+        now = self.now()
+        changes = {"status": DeliveryStatus.DONE.value, **schedule(DeliveryStatus.DONE, now, now), **TAKEN_AWAY}
+        unfinished = (outbox.c.id == delivery, outbox.c.finished_at.is_(None))
+        if self._changes(update(outbox).where(*unfinished).values(changes)):
+            self._settle_attempts(delivery, DeliveryStatus.DONE, "", now)
+
+    def set_delivery(self, delivery: DeliveryId, status: DeliveryStatus, *, error: str = "") -> None:
+        """Whoever holds it loses it.
+
+        Raises:
+            UsageError: there is no such delivery, or it is over: the lane has gone on, it cannot come back.
+        """
+        now = self.now()
+        changes = {"status": status.value, **schedule(status, now, now), **TAKEN_AWAY}
+        if error:
+            changes["last_error"] = error
+        unfinished = (outbox.c.id == delivery, outbox.c.finished_at.is_(None))
+        if not self._changes(update(outbox).where(*unfinished).values(changes)):
+            raise UsageError(f"delivery {delivery} is over, or there is none", remedy="see cpsd-bridge outbox list")
+        self._settle_attempts(delivery, status, error, now)
+
+    def _settle_attempts(self, delivery: DeliveryId, status: DeliveryStatus, error: str, now: datetime) -> None:
+        """Give every attempt without a certain end the end that is known now; none is, if the status is unknown."""
+        outcome = DeliveryStatus.UNKNOWN if status is DeliveryStatus.PENDING else status
+        unsettled = (attempt.c.delivery == delivery, attempt.c.outcome.in_(["", "unknown"]))
+        self._execute(update(attempt).where(*unsettled).values(outcome=outcome.value, error=error, ended_at=now))
+
+
+def schedule(status: DeliveryStatus, due: datetime, now: datetime) -> dict[str, datetime | None]:
+    """The columns that say where a row in this status stands (see `tables.outbox`)."""
+    goes_on = not status.is_final and status is not DeliveryStatus.DEAD
+    return {"next_attempt_at": due if goes_on else None, "finished_at": now if status.is_final else None}
+
+
+def to_delivery(row: Row[Any]) -> Delivery:
+    """A row of the outbox as the domain knows it."""
+    return Delivery(
+        id=DeliveryId(row.id),
+        kind=DeliveryKind(row.kind),
+        recipient=row.recipient,
+        lane=row.lane,
+        payload=row.payload,
+        case=row.case_id,
+        engagement=row.engagement,
+        valid_if=row.valid_if,
+        status=DeliveryStatus(row.status),
+        attempts=row.attempts,
+        frozen=row.frozen,
+        message_id=row.message_id,
+        recipients=tuple(row.recipients or ()),
+        next_attempt_at=row.next_attempt_at,
+        last_error=row.last_error,
+        fence=row.fence,
+    )

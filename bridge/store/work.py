@@ -1,0 +1,63 @@
+"""What every part of a transaction stands on: a connection, the clock, and inserts that may find their row there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Executable, Table, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bridge.ports import Clock
+from bridge.store.columns import from_microseconds
+
+#: The database's clock in microseconds since the epoch; SQLite's ticks in milliseconds.
+_NOW = {
+    "postgresql": text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"),
+    "sqlite": text("SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000"),
+}
+
+
+T = TypeVar("T")
+
+#: Identifiers in one statement; both databases limit its parameters.
+_AT_ONCE = 500
+
+
+def parts(values: Iterable[T]) -> Iterator[list[T]]:
+    """Values in as many lists as statements are needed to name them all."""
+    rest = iter(values)
+    while part := list(islice(rest, _AT_ONCE)):
+        yield part
+
+
+class Work:
+    """One open transaction.
+
+    Args:
+        connection: its connection, with the transaction begun.
+        clock: replaces the database's clock (simulations); None takes the database's.
+        token: yields that many unpredictable bytes.
+    """
+
+    def __init__(self, connection: Connection, clock: Clock | None, token: Callable[[int], bytes]) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._token = token
+
+    def now(self) -> datetime:
+        if self._clock is not None:
+            return self._clock.now()
+        return from_microseconds(self._connection.execute(_NOW[self._connection.dialect.name]).scalar_one())
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return sqlite.insert(table) if self._connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+    def _execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:  # noqa: ANN401 - rows of values
+        return self._connection.execute(statement, values)
+
+    def _changes(self, statement: Executable) -> bool:
+        """Whether a compare-and-set found its row."""
+        return self._execute(statement).rowcount == 1
