@@ -1,0 +1,25 @@
+"""sys_ids: 32 hexadecimal digits, from the seed or from a name, so that a run can be repeated."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+
+#: The administrator's sys_id on every instance.
+ADMIN = "6816f79cc0a8016401c5a33be04be441"
+
+
+def named(kind: str, name: str) -> str:
+    """The sys_id of a base record; the same on every instance."""
+    return hashlib.md5(f"{kind}:{name}".encode(), usedforsecurity=False).hexdigest()
+
+
+def generator(source: random.Random) -> Callable[[], str]:
+    """New sys_ids, one a call."""
+    return lambda: f"{source.getrandbits(128):032x}"
+
+
+def is_sys_id(text: str) -> bool:
+    """Whether a text has the form of a sys_id."""
+    return len(text) == 32 and all(character in "0123456789abcdef" for character in text)

@@ -1,0 +1,20 @@
+"""Settings of the instance that a test may change while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Settings:
+    """All durations in seconds, all sizes in bytes."""
+
+    #: How long the server works for a client that has gone (the platform's transaction quota for tables).
+    time_limit: float = 60.0
+    #: How long a batch may take before the rest comes back unserviced.
+    batch_limit: float = 30.0
+    max_body: int = 10_485_760
+    max_attachment: int = 1_073_741_824
+    max_uri: int = 16_384
+    #: Compress answers when the client accepts it, as real instances do; off, since it costs time on one machine.
+    gzip: bool = False
