@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import select
 import socket
 import struct
@@ -101,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
         struck = Struck(self.server.instance, request, entry, self)
         response = strike(rule, struck)
         if response is None:
-            self.cut()
+            self.cut(reset=rule.kind != "half_answer")
             return None
         self.send(response)
         return response.status
@@ -168,15 +169,16 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Set-Cookie", f"glide_user_route=glide.{session.lower()}; Path=/; HttpOnly")
             self.send_header("Set-Cookie", f"glide_session_store={session}; Max-Age=1800; Path=/; HttpOnly")
 
-    def cut(self) -> None:
-        """End the connection at once, with a reset and without an answer."""
+    def cut(self, *, reset: bool = True) -> None:
+        """End the connection at once: with a reset, or in order so that what was sent still arrives."""
         self.close_connection = True
-        linger = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        # The buffered file objects still refer to the socket; closing the descriptor itself sends the reset.
+        if reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
+        # The socket ends only when nothing refers to it any more; the base class still flushes `wfile` afterwards.
         self.rfile.close()
         self.wfile.close()
+        self.wfile = io.BytesIO()
 
     def wait(self, seconds: float, *, until_gone: bool) -> bool:
         """Wait, at most until the client has gone or the server stops; tells whether the client has gone."""

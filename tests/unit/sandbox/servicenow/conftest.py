@@ -1,7 +1,8 @@
 """A sandbox per test, in a thread of the test's process, and clients that talk to it over HTTP."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -58,24 +59,31 @@ def sandbox() -> Iterator[ServiceNowSandbox]:
 
 
 @pytest.fixture
-def admin(sandbox: ServiceNowSandbox) -> Iterator[Client]:
-    client = Client(sandbox.url, "admin", "secret")
-    yield client
-    client.session.close()
+def login() -> Iterator[Callable[[str, str, str], Client]]:
+    """Log in anywhere; the sessions are closed when the test ends."""
+    with ExitStack() as opened:
+
+        def connect(url: str, user: str, password: str) -> Client:
+            client = Client(url, user, password)
+            opened.enter_context(client.session)
+            return client
+
+        yield connect
 
 
 @pytest.fixture
-def bridge(sandbox: ServiceNowSandbox) -> Iterator[Client]:
-    client = Client(sandbox.url, "cpsd.bridge", sandbox.instance.accounts.passwords["cpsd.bridge"])
-    yield client
-    client.session.close()
+def admin(sandbox, login) -> Client:
+    return login(sandbox.url, "admin", "secret")
 
 
 @pytest.fixture
-def resolver(sandbox: ServiceNowSandbox) -> Iterator[Client]:
-    client = Client(sandbox.url, "priya.shah", sandbox.instance.accounts.passwords["priya.shah"])
-    yield client
-    client.session.close()
+def bridge(sandbox, login) -> Client:
+    return login(sandbox.url, "cpsd.bridge", sandbox.instance.accounts.passwords["cpsd.bridge"])
+
+
+@pytest.fixture
+def resolver(sandbox, login) -> Client:
+    return login(sandbox.url, "priya.shah", sandbox.instance.accounts.passwords["priya.shah"])
 
 
 @pytest.fixture
