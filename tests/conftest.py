@@ -5,8 +5,28 @@ import hypothesis
 from tests.servers.loopback import refuse_everything_but_loopback
 from tests.servers.mail import mail_servers
 from tests.servers.postgres import postgres_server, postgres_url
+from tests.stores.fixtures import (
+    clocked,
+    hand_clock,
+    postgres_store_url,
+    sqlite_store_url,
+    sqlite_template,
+    store,
+    store_url,
+)
 
-__all__ = ["mail_servers", "postgres_server", "postgres_url"]
+__all__ = [
+    "clocked",
+    "hand_clock",
+    "mail_servers",
+    "postgres_server",
+    "postgres_store_url",
+    "postgres_url",
+    "sqlite_store_url",
+    "sqlite_template",
+    "store",
+    "store_url",
+]
 
 refuse_everything_but_loopback()
 

@@ -59,5 +59,6 @@ class Work:
         return self._connection.execute(statement, values)
 
     def _changes(self, statement: Executable) -> bool:
-        """Whether a compare-and-set found its row."""
-        return self._execute(statement).rowcount == 1
+        """Whether a statement found or made its one row."""
+        # SQLAlchemy keeps the driver's count for an INSERT only when it is asked to.
+        return self._execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
