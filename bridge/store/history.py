@@ -22,7 +22,7 @@ class History(Work):
 
     def record(self, event_: TrailEvent) -> int:
         sealed = seal(event_.personal, self._token)
-        statement = self._insert(event).values(_values(event_, sealed), at=self.now()).returning(event.c.id)
+        statement = self._insert(event).values(**_values(event_, sealed), at=self.now()).returning(event.c.id)
         number: int = self._execute(statement).scalar_one()
         if sealed:
             rows = [{"event": number, "name": one.name, "salt": one.salt, "value": one.value} for one in sealed]
