@@ -1,0 +1,93 @@
+import pytest
+
+from bridge.domain.delivery import DeliveryKind
+from bridge.domain.errors import StaleCase, StoreError
+from bridge.ports import InboxState, RawItem
+from tests.stores.samples import START, engagement, enqueue, record, sys_id, write
+
+
+def mail(identity: str = "<1@dcc.example>", source: str = "mail:INBOX", **fields) -> RawItem:
+    values = {"source": source, "identity": identity, "raw": b"Subject: \xff\0\r\n\r\n", "received_at": START}
+    return RawItem(**(values | fields))
+
+
+def receive(store, *items: RawItem):
+    with store.transaction() as work:
+        return [work.receive(item) for item in items]
+
+
+def test_an_item_comes_back_byte_for_byte(store):
+    (number,) = receive(store, mail(case=sys_id(1)))
+    with store.reading() as work:
+        item = work.inbox_item(number)
+        assert work.unapplied(10) == (item,)
+        assert work.inbox_item(number + 1) is None
+    assert (item.raw, item.received_at, item.case, item.state) == (mail().raw, START, sys_id(1), InboxState.NEW)
+
+
+def test_an_item_that_arrives_again_is_stored_once(store):
+    assert receive(store, mail())[0] is not None
+    assert receive(store, mail(), mail(raw=b"the same, read differently")) == [None, None]
+
+
+def test_two_sources_may_use_the_same_identity(store):
+    assert None not in receive(store, mail(), mail(source="portal:dcc"), mail("<2@dcc.example>"))
+
+
+def test_an_identity_with_hostile_characters_is_the_same_item_again(store):
+    assert receive(store, mail("<\0\ud800@x>"))[0] is not None
+    assert receive(store, mail("<\0\ud800@x>")) == [None]
+
+
+def test_items_come_in_order_of_arrival_until_they_are_settled(store):
+    numbers = receive(store, *(mail(f"<{number}@dcc.example>") for number in range(4)))
+    with store.transaction() as work:
+        work.settle_item(numbers[1], InboxState.APPLIED, "resolved", case=sys_id(1), engagement=engagement().id)
+        assert [item.id for item in work.unapplied(10)] == [numbers[0], numbers[2], numbers[3]]
+        assert len(work.unapplied(2)) == 2
+        settled = work.inbox_item(numbers[1])
+    assert (settled.state, settled.reason, settled.case) == (InboxState.APPLIED, "resolved", sys_id(1))
+    assert settled.engagement == engagement().id
+
+
+def test_an_item_is_settled_by_one(store):
+    (number,) = receive(store, mail())
+    with store.transaction() as work:
+        work.settle_item(number, InboxState.FILED, "late")
+    with pytest.raises(StaleCase), store.transaction() as work:
+        work.settle_item(number, InboxState.APPLIED, "again")
+
+
+def test_a_quarantined_item_waits_for_a_person_and_can_then_be_applied(store):
+    (number,) = receive(store, mail())
+    with store.transaction() as work:
+        work.settle_item(number, InboxState.QUARANTINED, "two engagements match")
+        assert work.unapplied(10) == ()
+        (item,) = work.quarantined()
+        assert (item.id, item.reason) == (number, "two engagements match")
+        work.settle_item(number, InboxState.APPLIED, "by hand")
+        assert work.quarantined() == ()
+
+
+def test_items_of_a_parked_case_wait_and_others_go_on(store):
+    _, other = receive(store, mail(case=sys_id(1)), mail("<2@dcc.example>", case=sys_id(2)))
+    with store.transaction() as work:
+        work.add_case(record(1, parked="a person must look"))
+        assert [item.id for item in work.unapplied(10)] == [other]
+
+
+def test_a_journal_entry_is_bound_uniquely_both_ways(store):
+    first, second = write(1, 1), write(1, 2)
+    enqueue(store, first, second)
+    with store.transaction() as work:
+        assert work.bind_journal(sys_id(71), first.id)
+        assert work.bind_journal(sys_id(71), first.id), "the same binding again is no duplicate"
+        assert not work.bind_journal(sys_id(71), second.id)
+        assert not work.bind_journal(sys_id(72), first.id)
+        assert work.bind_journal(sys_id(72), second.id)
+
+
+def test_a_journal_entry_is_bound_to_a_delivery_that_exists(store):
+    with pytest.raises(StoreError), store.transaction() as work:
+        work.bind_journal(sys_id(71), write().id)
+    assert write().kind is DeliveryKind.WRITE
