@@ -18,7 +18,6 @@ from bridge.ports import (
     AttachmentEntry,
     CaseRecord,
     CaseSource,
-    Cursor,
     JournalEntry,
     Store,
     Stream,
@@ -101,7 +100,9 @@ def pull(  # noqa: PLR0913 - a source's settings, each by its name
     """
     if page_size < SMALLEST_PAGE:
         raise UsageError(f"a page of {page_size} rows is too small", remedy=f"take at least {SMALLEST_PAGE}")
-    cursor = _resume(source, store, stream, start, lag, overlap)
+    with store.transaction() as tx:
+        stored = tx.cursor(stream.name)
+    cursor = begin(stored, start=start, server_time=source.server_time, lag=lag, overlap=overlap)
     rows = new = pages = 0
     while cursor.pending and pages < max_pages:
         window = cursor.pending[-1]
@@ -130,17 +131,6 @@ def pull_engaged(source: CaseSource, store: Store) -> EngagedReport:
     missing = tuple(record for record in engaged if record.sys_id not in found)
     _log.info("engaged_cases_pulled", rows=rows, new=new, missing=len(missing))
     return EngagedReport(rows, new, missing)
-
-
-def _resume(
-    source: CaseSource, store: Store, stream: Stream, start: datetime, lag: timedelta, overlap: timedelta
-) -> Cursor:
-    """The stored cursor if it is not finished, else a new window up to ServiceNow's clock."""
-    with store.transaction() as tx:
-        stored = tx.cursor(stream.name)
-    if stored is not None and stored.pending:
-        return stored
-    return begin(stored, start=start, server_time=source.server_time(), lag=lag, overlap=overlap)
 
 
 def _batched(engaged: Iterable[CaseRecord]) -> Iterable[tuple[str, Sequence[SysId]]]:

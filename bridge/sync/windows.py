@@ -8,6 +8,7 @@ bound or halves a finite range: it ends, also where every row is hidden.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,16 +22,21 @@ _SECOND = timedelta(seconds=1)
 
 
 def begin(
-    cursor: Cursor | None, *, start: datetime, server_time: datetime, lag: timedelta, overlap: timedelta
+    cursor: Cursor | None,
+    *,
+    start: datetime,
+    server_time: Callable[[], datetime],
+    lag: timedelta,
+    overlap: timedelta,
 ) -> Cursor:
     """The cursor with the windows that a cycle has to read; an unfinished cycle goes on where it stood.
 
     A cycle ends `lag` before ServiceNow's clock and begins `overlap` before the last one ended, so that a row is seen
-    although it was committed up to lag + overlap after its time stamp.
+    although it was committed up to lag + overlap after its time stamp. Our own clock has no part in it.
     """
     if cursor is not None and cursor.pending:
         return cursor
-    upper = (server_time - lag).replace(microsecond=0)
+    upper = (server_time() - lag).replace(microsecond=0)
     watermark = cursor.watermark if cursor else start
     if upper <= watermark:
         return Cursor(watermark)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +74,18 @@ def test_a_watermark_is_never_ahead_of_what_was_read(ids, rows, happening, page_
         settled = done.watermark - OVERLAP if done else START
         shown = {row.revision for row in table.rows.values() if not row.hidden and row.stamp < settled}
         assert shown <= set(store.state.revisions)
+
+
+@pytest.mark.parametrize("delay", range(LATEST + 1))
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_a_row_that_commits_late_within_lag_and_overlap_is_seen(delay, every):
+    late = Change(record=0, after=0, delay=delay)
+    table = ChangingTable(["0" * 32], [], [late], now=START + timedelta(seconds=30))
+    store = MemoryStore()
+    for _ in range(30):
+        cycle(table, store, 10)
+        table.rest(timedelta(seconds=every))
+    assert set(store.state.revisions) == {("0" * 32, START + timedelta(seconds=30), 0)}
 
 
 def test_streams_do_not_share_their_watermarks():

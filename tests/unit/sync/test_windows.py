@@ -38,24 +38,24 @@ def read(table, window, limit=1000):
 
 def test_a_first_cycle_begins_at_the_start_and_ends_a_lag_before_servicenows_clock():
     now = START + timedelta(hours=1, microseconds=999_999)
-    cursor = begin(None, start=START, server_time=now, lag=LAG, overlap=OVERLAP)
+    cursor = begin(None, start=START, server_time=lambda: now, lag=LAG, overlap=OVERLAP)
     assert cursor.pending == (Window(START, START + timedelta(minutes=59, seconds=55)),)
     assert cursor.watermark == START
 
 
 def test_a_later_cycle_begins_an_overlap_before_the_last_one_ended():
-    cursor = begin(Cursor(START), start=START, server_time=START + seconds(100), lag=LAG, overlap=OVERLAP)
+    cursor = begin(Cursor(START), start=START, server_time=lambda: START + seconds(100), lag=LAG, overlap=OVERLAP)
     assert cursor.pending == (Window(START - OVERLAP, START + seconds(95)),)
 
 
 def test_an_unfinished_cycle_goes_on_where_it_stood():
     stood = Cursor(START, START + seconds(9), (Window(START + seconds(4), START + seconds(9)),))
-    assert begin(stood, start=START, server_time=START + seconds(100), lag=LAG, overlap=OVERLAP) is stood
+    assert begin(stood, start=START, server_time=lambda: START + seconds(100), lag=LAG, overlap=OVERLAP) is stood
 
 
 @pytest.mark.parametrize("now", [START, START + LAG, START - timedelta(hours=1)])
 def test_a_clock_that_has_not_passed_the_watermark_asks_for_nothing(now):
-    cursor = begin(Cursor(START), start=START, server_time=now, lag=LAG, overlap=OVERLAP)
+    cursor = begin(Cursor(START), start=START, server_time=lambda: now, lag=LAG, overlap=OVERLAP)
     assert cursor == Cursor(START)
 
 
