@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,9 @@ def failures_named() -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeout) as error:
         raise named(error) from error
+    except sqlite3.Error as error:
+        # What fails while a connection is set up does not pass through SQLAlchemy.
+        raise named(DBAPIError(None, None, error)) from error
 
 
 def named(error: DBAPIError | PoolTimeout) -> BridgeError:
@@ -47,12 +51,11 @@ def breaks(error: IntegrityError, index: str, *columns: str) -> bool:
 
 
 def _is_busy(error: DBAPIError) -> bool:
-    if not isinstance(error, OperationalError):
-        return False
-    name = str(getattr(error.orig, "sqlite_errorname", ""))
+    if str(getattr(error.orig, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return True
     # psycopg: no connection was made or it broke, which has no SQLSTATE, or the server is shutting down or starting.
     state = getattr(error.orig, "sqlstate", "")
-    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or state is None or str(state).startswith(("08", "57P"))
+    return isinstance(error, OperationalError) and (state is None or str(state).startswith(("08", "57P")))
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -182,14 +182,14 @@ def _make_outbox() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "(status IN ('done', 'cancelled')) = (finished_at IS NOT NULL)", name="outbox_finished_once_final"
+            "(status IN ('done', 'cancelled')) = (finished_at IS NOT NULL)", name=op.f("outbox_finished_once_final")
         ),
         sa.CheckConstraint(
             "(status IN ('pending', 'attempting', 'unknown')) = (next_attempt_at IS NOT NULL)",
-            name="outbox_due_while_live",
+            name=op.f("outbox_due_while_live"),
         ),
-        sa.CheckConstraint("(worker IS NULL) = (lease_until IS NULL)", name="outbox_lease_of_a_worker"),
-        sa.CheckConstraint("worker IS NULL OR next_attempt_at IS NOT NULL", name="outbox_held_while_live"),
+        sa.CheckConstraint("(worker IS NULL) = (lease_until IS NULL)", name=op.f("outbox_lease_of_a_worker")),
+        sa.CheckConstraint("worker IS NULL OR next_attempt_at IS NOT NULL", name=op.f("outbox_held_while_live")),
         sa.PrimaryKeyConstraint("seq", name="outbox_pkey"),
         sa.UniqueConstraint("id", name="outbox_id_unique"),
         sqlite_autoincrement=True,
