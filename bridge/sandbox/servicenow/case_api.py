@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from bridge.sandbox.servicenow.accounts import Actor
 from bridge.sandbox.servicenow.ledger import Effect
 from bridge.sandbox.servicenow.table_api import TableApi
@@ -21,9 +19,6 @@ class CaseApi:
     def answer(self, request: Request, actor: Actor, sys_id: str, effects: list[Effect]) -> Response:
         """Answer a request for cases."""
         request.parameters.setdefault("sysparm_exclude_reference_link", "true")
-        response = self._tables.answer(request, actor, "", _TABLE, sys_id, effects)
-        if request.method != "POST" or response.status != 201:
-            return response
-        record = json.loads(response.body)["result"]
-        answer = {"result": {name: record.get(name, "") for name in ("sys_id", "number")}}
-        return Response.of(answer, 201, response.headers)
+        if request.method == "POST":
+            request.parameters["sysparm_fields"] = "sys_id,number"
+        return self._tables.answer(request, actor, "", _TABLE, sys_id, effects)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -70,8 +70,3 @@ def to_utc(text: str, where: ZoneInfo) -> str | None:
     """A date-time typed by a user of that zone, as it is stored; None when it is not a date-time."""
     naive = parse(text)
     return stamp(naive.replace(tzinfo=where)) if naive else None
-
-
-def whole_seconds(seconds: float) -> timedelta:
-    """A duration in the granularity of the platform."""
-    return timedelta(seconds=int(seconds))

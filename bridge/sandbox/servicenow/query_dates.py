@@ -70,8 +70,11 @@ def _edge(instant: datetime, unit: str, edge: str, where: ZoneInfo) -> str:
     if not edge:
         return stamp(instant)
     local = instant.astimezone(where).replace(microsecond=0)
-    keep = ("day", "hour", "minute", "second").index(unit)
-    start = local.replace(**dict.fromkeys(("hour", "minute", "second")[keep:], 0))  # type: ignore[arg-type]
+    start = local.replace(
+        hour=0 if unit == "day" else local.hour,
+        minute=0 if unit in ("day", "hour") else local.minute,
+        second=local.second if unit == "second" else 0,
+    )
     return stamp(start if edge == "Start" else start + timedelta(seconds=_UNITS[unit] - 1))
 
 
