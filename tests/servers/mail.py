@@ -34,9 +34,12 @@ class MailServers:
         """An address, and so a mailbox, that no other test has."""
         return f"{name}-{next(self._serial)}@{DEFAULT_DOMAIN}"
 
-    def maildir(self, address: str) -> Path:
-        """Where an address's mail lies on disk; there from the first delivery or login on."""
-        return self.mail / address.lower()
+    def files(self, address: str) -> list[Path]:
+        """The mails of an address's inbox, as they lie on disk; only root may read them."""
+        inbox = self.mail / address.lower()
+        return [
+            Path(line) for line in run(as_root(["find", f"{inbox}/new", f"{inbox}/cur", "-type", "f"])).splitlines()
+        ]
 
 
 @contextlib.contextmanager
