@@ -1,5 +1,6 @@
 """Refusals: the status, the body, and never an accident."""
 
+import json
 import socket
 
 import pytest
@@ -86,7 +87,8 @@ def test_no_request_makes_the_server_fail_by_accident(bridge, query, fields, lim
     )
 )
 def test_no_value_makes_the_server_fail_by_accident(bridge, fields):
-    assert bridge.call("POST", f"/api/now/table/{CASE}", json=fields).status_code in (201, 403, 400)
+    body = json.dumps(fields)  # with the infinities and lone surrogates that a careful client would not send
+    assert bridge.call("POST", f"/api/now/table/{CASE}", data=body).status_code in (201, 403, 400)
 
 
 def test_nonsense_on_the_wire_does_not_stop_the_server(sandbox, bridge):
