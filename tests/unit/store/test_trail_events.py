@@ -1,0 +1,20 @@
+import hashlib
+
+from bridge.trail.events import SALT_SIZE, digest, seal
+
+
+def test_a_value_is_sealed_with_a_salt_of_its_own():
+    salts = iter([b"1" * SALT_SIZE, b"2" * SALT_SIZE])
+    first, second = seal({"text": "same", "sender": "same"}, lambda _: next(salts))
+    assert first.digest == hashlib.sha256(b"1" * SALT_SIZE + b"same").hexdigest()
+    assert first.digest != second.digest
+    assert digest(second.salt, second.value) == second.digest
+
+
+def test_an_empty_value_is_not_sealed():
+    assert seal({"text": ""}, bytes) == ()
+
+
+def test_text_that_is_no_unicode_is_sealed_all_the_same():
+    (sealed,) = seal({"text": "a\ud800b"}, bytes)
+    assert sealed.value == b"a?b"
