@@ -6,10 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from unicodedata import bidirectional, category
 
 from bridge.ports import ToldEvent
 
 ERASED = "[erased]"
+#: Explicit embeddings, overrides and isolates (Unicode Standard Annex 9).
+_REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 def lines(events: Sequence[ToldEvent]) -> list[str]:
@@ -25,16 +28,24 @@ def document(events: Sequence[ToldEvent]) -> list[dict[str, Any]]:
 def _told(told: ToldEvent) -> Iterator[str]:
     event = told.event
     about = " · ".join(_about(told))
-    yield f"{_stamp(told.at)}  {event.kind.replace('_', ' ')}, by {event.who or 'the bridge'}" + (
-        f"  ({about})" if about else ""
-    )
+    what = f"{_stamp(told.at)}  {_label(event.kind)}, by {event.who or 'the bridge'}"
+    yield _harmless(f"{what}  ({about})" if about else what)
     for name, value in event.facts.items():
         if value not in (None, "", [], {}):
-            yield f"    {_label(name)}: {_plain(value)}"
+            yield from _valued(name, _plain(value))
     for name in told.hashes:
-        first, *rest = (event.personal.get(name, ERASED).splitlines()) or [""]
-        yield f"    {_label(name)}: {first}"
-        yield from (f"      {line}" for line in rest)
+        yield from _valued(name, event.personal.get(name, ERASED))
+
+
+def _valued(name: str, value: str) -> Iterator[str]:
+    first, *rest = value.splitlines() or [""]
+    yield _harmless(f"    {_label(name)}: {first}")
+    yield from (_harmless(f"      {line}") for line in rest)
+
+
+def _harmless(line: str) -> str:
+    """Without what a stranger's text could do to a terminal or to the order in which it shows characters."""
+    return "".join("\ufffd" if category(sign) == "Cc" or bidirectional(sign) in _REORDERING else sign for sign in line)
 
 
 def _about(told: ToldEvent) -> Iterator[str]:

@@ -43,6 +43,18 @@ def test_a_text_of_empty_lines_does_not_disturb():
     assert story.lines([told(hashes=["text"], personal={"text": "\n\n"})])[1] == "    text: "
 
 
+def test_a_strangers_text_cannot_play_with_the_terminal():
+    event = told(
+        who="a\nb", facts={"note": "two\nlines"}, hashes=["text"], personal={"text": "\x1b[2Jgone \u202egnorw"}
+    )
+    assert story.lines([event]) == [
+        "2026-06-01 09:14:05Z  message sent, by a\ufffdb",
+        "    note: two",
+        "      lines",
+        "    text: \ufffd[2Jgone \ufffdgnorw",
+    ]
+
+
 def test_programs_get_everything_erased_values_as_null():
     event = told(7, hashes=["text", "sender"], personal={"text": "hello"}, engagement=EngagementId("e"), facts={"a": 1})
     (document,) = story.document([event])
