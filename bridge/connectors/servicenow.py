@@ -1,0 +1,107 @@
+"""Elexon's ServiceNow: the port `CaseSource`, put together from the parts under `snow/`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from bridge.connectors.snow import files, records
+from bridge.connectors.snow.checks import Checks
+from bridge.connectors.snow.columns import ATTACHMENT, JOURNAL, MEMBER
+from bridge.connectors.snow.connection import Connection, Patience
+from bridge.connectors.snow.login import Basic, ClientCredentials, Login
+from bridge.connectors.snow.query import any_equal, group_named, instant
+from bridge.connectors.snow.reading import Reader
+from bridge.connectors.snow.retry import Repeating
+from bridge.connectors.snow.session import Session
+from bridge.connectors.snow.vanished import why_gone
+from bridge.domain.case import PROFILES, Case
+from bridge.domain.delivery import Receipt
+from bridge.domain.facts import Gone
+from bridge.domain.ids import SysId
+from bridge.mapping.entries import attachment_entry, journal_entry
+from bridge.ports import AttachmentEntry, CheckResult, Clock, JournalEntry, Page, Random, Stream, Window
+
+__all__ = ["Basic", "ClientCredentials", "Connection", "Login", "Patience", "ServiceNow"]
+
+#: seconds for which an answer's `Date` is a fresh enough bound: an older one is only a lower, and so a safe, one
+_FRESH = 1.0
+
+
+class ServiceNow:
+    """One instance, over its REST APIs. Safe for use by several threads; implements `CaseSource`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        login: Login,
+        *,
+        clock: Clock,
+        random: Random,
+        user: str = "",
+        fields: Mapping[str, Sequence[str]] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`user` is the integration user's name, for `check`.
+
+        `fields` are the columns wanted by table, beside those that the bridge needs; dot-walked names are allowed.
+        """
+        self._session = Session(connection, login, clock=clock, monotonic=monotonic)
+        self._reader = Reader(self._session, Repeating(connection.patience, random, sleep), dict(fields or {}))
+        self._checks = Checks(self._reader, clock, user)
+
+    def server_time(self) -> datetime:
+        return self._session.heard(_FRESH) or self._reader.ask_time()
+
+    def page(self, stream: Stream, window: Window, limit: int) -> Page:
+        return self._reader.page(stream, window, limit)
+
+    def read(self, table: str, sys_id: SysId) -> Case | None:
+        return records.read(self._reader, table, sys_id)
+
+    def read_many(self, table: str, sys_ids: Sequence[SysId]) -> tuple[Case, ...]:
+        return self._reader.of(table, "sys_id", sys_ids)
+
+    def children(self, table: str, sys_id: SysId) -> tuple[Case, ...]:
+        relatives = PROFILES[table].relatives if table in PROFILES else ("parent",)
+        pointing = [name for name in relatives if name in {"parent", f"parent_{table}"}]
+        return self._reader.complete(table, any_equal(pointing, sys_id))
+
+    def why_gone(self, table: str, sys_id: SysId) -> tuple[Gone, str]:
+        return why_gone(self._reader, table, sys_id)
+
+    def journals(self, cases: Sequence[SysId], since: datetime) -> tuple[JournalEntry, ...]:
+        clauses = ("elementINcomments,work_notes", instant("sys_created_on", ">=", since))
+        entries = [journal_entry(row) for row in self._reader.of(JOURNAL, "element_id", cases, *clauses)]
+        return tuple(sorted(entries, key=_age))
+
+    def attachments(self, cases: Sequence[SysId], since: datetime) -> tuple[AttachmentEntry, ...]:
+        clause = instant("sys_created_on", ">=", since)
+        entries = [attachment_entry(row) for row in self._reader.of(ATTACHMENT, "table_sys_id", cases, clause)]
+        return tuple(sorted(entries, key=_age))
+
+    def download(self, attachment: AttachmentEntry, limit: int) -> bytes:
+        return files.download(self._reader, attachment, limit)
+
+    def write(self, table: str, sys_id: SysId, body: Mapping[str, str]) -> Receipt:
+        return records.write(self._reader, table, sys_id, body)
+
+    def attach(self, table: str, sys_id: SysId, name: str, content_type: str, content: bytes) -> Receipt:
+        return files.attach(self._reader, table, sys_id, name, content_type, content)
+
+    def members(self, group: str) -> frozenset[str]:
+        rows = self._reader.complete(MEMBER, group_named(group))
+        return frozenset(name for row in rows if (name := row.values["user.user_name"]))
+
+    def check(self, streams: Sequence[Stream], fields: Mapping[str, Sequence[str]]) -> Iterator[CheckResult]:
+        return self._checks.run(streams, fields)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+
+def _age(entry: JournalEntry | AttachmentEntry) -> tuple[datetime, SysId]:
+    return entry.created_on, entry.sys_id

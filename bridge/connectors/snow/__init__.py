@@ -1,0 +1,1 @@
+"""The parts of the ServiceNow connector: connection, login, session, queries, rows, and what is asked with them."""

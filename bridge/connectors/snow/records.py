@@ -1,0 +1,77 @@
+"""Single records through pysnow, on our session: it sees trusted answers only.
+
+Each call gets a Resource and parameters of its own, because pysnow carries the query of one call into the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pysnow import ParamsBuilder, Resource
+from pysnow.exceptions import PysnowException
+
+from bridge.connectors.snow.answers import distrust
+from bridge.connectors.snow.columns import asked
+from bridge.connectors.snow.query import record_id, table_name
+from bridge.connectors.snow.reading import Reader
+from bridge.connectors.snow.rows import cases, shape
+from bridge.domain.case import Case
+from bridge.domain.delivery import Receipt
+from bridge.domain.errors import NotFound
+from bridge.domain.ids import SysId
+
+_RECEIPT_FIELDS = ("sys_id", "sys_mod_count", "sys_updated_on")
+
+
+def read(reader: Reader, table: str, sys_id: SysId) -> Case | None:
+    """One record as it is now; None if there is none, or none that is shown to us."""
+    fields = asked(table, reader.fields.get(table, ()))
+    try:
+        row = reader.repeat(lambda: _call(reader, "GET", table, sys_id, {"sysparm_fields": fields, **shape(table)}))
+    except NotFound:
+        return None
+    return cases(table, [row])[0]
+
+
+def write(reader: Reader, table: str, sys_id: SysId, body: Mapping[str, str]) -> Receipt:
+    """One PATCH, never repeated here.
+
+    The receipt tells revision and time, so that the shadow knows its own write. It names no journal entry: the answer
+    to a PATCH does not tell which one it made.
+    """
+    params = {
+        "sysparm_fields": ",".join(_RECEIPT_FIELDS),
+        "sysparm_display_value": "false",
+        "sysparm_exclude_reference_link": "true",
+        # Values are raw and times are UTC, whatever the integration user's profile says.
+        "sysparm_input_display_value": "false",
+    }
+    row = _call(reader, "PATCH", table, sys_id, params, json.dumps(dict(body)))
+    if row.get("sys_id") != sys_id:
+        raise distrust("PATCH", "the answer names another record")
+    return Receipt(detail={name: row.get(name, "") for name in _RECEIPT_FIELDS[1:]})
+
+
+def _call(
+    reader: Reader, method: str, table: str, sys_id: str, params: Mapping[str, str], data: str | None = None
+) -> dict[str, Any]:
+    sysparms = ParamsBuilder()
+    sysparms.add_custom({**dict.fromkeys(sysparms.as_dict()), **params})
+    resource = Resource(
+        base_url=reader.session.connection.base,
+        base_path="/api/now",
+        api_path=f"/table/{table_name(table)}",
+        parameters=sysparms,
+        chunk_size=8192,
+        session=reader.session,
+    )
+    headers = {"Content-Type": "application/json"} if data is not None else {}
+    try:
+        row = resource.request(method, f"/{record_id(sys_id)}", data=data, headers=headers).one()
+    except PysnowException as error:
+        raise distrust(method, f"one record was asked for ({type(error).__name__})") from None
+    if not isinstance(row, dict):
+        raise distrust(method, "one record was asked for, and something else came")
+    return row
