@@ -1,0 +1,178 @@
+r"""Collecting mail so that none is lost: committed here first, flagged there afterwards.
+
+What is new is decided by UIDVALIDITY and UID, not by the \\Seen flag, which a person who looks into the mailbox sets as
+well. Where that fails (a new UIDVALIDITY, a crash between commit and flag), a mail comes twice and its identity tells.
+"""
+
+from __future__ import annotations
+
+import imaplib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from bridge.connectors.mail.identity import identity
+from bridge.connectors.mail.mailbox import LOST, Listed, Mailbox, opened
+from bridge.connectors.mail.positions import Position, Positions, StorePositions
+from bridge.connectors.mail.settings import MailSettings
+from bridge.domain.errors import BridgeError, TryLater
+from bridge.ports import CheckResult, CheckStatus, RawItem, Store
+
+Keep = Callable[[RawItem], bool]
+
+#: Put before the bytes of a mail that was too large to be fetched whole; such a mail is for a person to decide upon.
+OVERSIZE_FIELD = "X-CPSD-Oversize"
+_OVERSIZE_BYTES = 262_144
+_BATCH = 50
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+_log = structlog.get_logger(__name__)
+
+
+class MailboxCollector:
+    """Collects the bridge's one mailbox."""
+
+    def __init__(self, settings: MailSettings, store: Store, *, positions: Positions | None = None) -> None:
+        self._settings = settings
+        self._positions = positions or StorePositions(store)
+        self.name = f"mail:{settings.mailbox}"
+
+    def collect(self, keep: Keep) -> int:
+        """Hand every mail that was not kept yet to `keep`, oldest first; returns how many there were.
+
+        A mail that cannot be fetched or kept is passed over and tried again the next time; the others go on. Raises
+        `TryLater` if the server is lost, and what `keep` raised if that may pass.
+        """
+        try:
+            with opened(self._settings) as mailbox:
+                return self._pass(mailbox, keep)
+        except LOST as error:
+            raise TryLater(f"the IMAP server was lost: {error}", remedy="nothing is lost, it is read again") from error
+
+    def _pass(self, mailbox: Mailbox, keep: Keep) -> int:
+        known = self._positions.load(self._key)
+        if known is None or known.uid_validity != mailbox.uid_validity or not mailbox.uid_validity:
+            known = Position(mailbox.uid_validity)
+        uids = _new(mailbox, known)
+        round_ = _Round(mailbox, self._settings, self.name, keep, self._positions.now())
+        for start in range(0, len(uids), _BATCH):
+            batch = uids[start : start + _BATCH]
+            try:
+                round_.take(batch)
+            finally:
+                # Also of a batch that broke off: what was kept is flagged before the position passes it by.
+                mailbox.mark_seen(round_.seen_now())
+                known = _advanced(known, round_)
+                self._positions.save(self._key, known)
+        return round_.kept
+
+    @property
+    def _key(self) -> str:
+        settings = self._settings
+        return f"mail:{settings.username or settings.address}@{settings.imap.host}/{settings.mailbox}"
+
+    def check(self) -> Iterator[CheckResult]:
+        """Connect, log in and open the mailbox."""
+        settings = self._settings
+        name = f"imap {settings.mailbox}"
+        try:
+            with opened(settings) as mailbox:
+                waiting = len(mailbox.uids("UNSEEN"))
+        except TryLater as error:
+            yield CheckResult(name, CheckStatus.FAILED, error.message, error.remedy)
+        except LOST as error:
+            yield CheckResult(name, CheckStatus.FAILED, str(error), "check mail.imap")
+        else:
+            yield CheckResult(name, CheckStatus.OK, f"{waiting} unseen")
+
+
+@dataclass(slots=True)
+class _Round:
+    """One pass over a mailbox: which mails were handled, kept, and passed over."""
+
+    mailbox: Mailbox
+    settings: MailSettings
+    source: str
+    keep: Keep
+    now: datetime
+    kept: int = 0
+    handled: set[int] = field(default_factory=set)
+    missed: set[int] = field(default_factory=set)
+    _to_flag: list[int] = field(default_factory=list)
+
+    def take(self, uids: Sequence[int]) -> None:
+        """Fetch and keep some mails."""
+        listed = self.mailbox.listed(uids)
+        for entry in listed:
+            self._take_one(entry)
+        self.handled.update(set(uids) - {entry.uid for entry in listed})
+
+    def seen_now(self) -> list[int]:
+        """The mails that were kept since this was asked last, and may be flagged."""
+        uids, self._to_flag = self._to_flag, []
+        return uids
+
+    def _take_one(self, entry: Listed) -> None:
+        raw = self._fetch(entry)
+        if raw is None:
+            return
+        oversize = entry.size > self.settings.largest_mail
+        if self._kept(entry, raw):
+            self.kept += 1
+            self.handled.add(entry.uid)
+            if not oversize:
+                # Guarantee 13: flagged only after all of its bytes are committed here.
+                self._to_flag.append(entry.uid)
+
+    def _fetch(self, entry: Listed) -> bytes | None:
+        oversize = entry.size > self.settings.largest_mail
+        try:
+            raw = self.mailbox.fetch(entry.uid, first=_OVERSIZE_BYTES if oversize else None)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:
+            self._pass_over(entry, error)
+            return None
+        if raw is None:
+            self.handled.add(entry.uid)
+        elif oversize:
+            raw = f"{OVERSIZE_FIELD}: {entry.size}\r\n".encode() + raw
+        return raw
+
+    def _kept(self, entry: Listed, raw: bytes) -> bool:
+        item = RawItem(self.source, identity(raw), raw, self._received_at(entry))
+        try:
+            self.keep(item)
+        except BridgeError as error:
+            if error.retryable:
+                raise
+            self._pass_over(entry, error)
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever one mail does to the store, the others go on
+            self._pass_over(entry, error)
+            return False
+        return True
+
+    def _pass_over(self, entry: Listed, error: Exception) -> None:
+        _log.error("mail_passed_over", mailbox=self.source, uid=entry.uid, error=type(error).__name__)
+        self.handled.add(entry.uid)
+        self.missed.add(entry.uid)
+
+    def _received_at(self, entry: Listed) -> datetime:
+        received = entry.received_at
+        # A server that lives in the future must not make reports newer than all that follow.
+        return self.now if received is None or received > self.now + _CLOCK_TOLERANCE else received
+
+
+def _new(mailbox: Mailbox, known: Position) -> list[int]:
+    # `n:*` always names the last mail, also where its UID is below n (RFC 9051, 9, seq-range).
+    later = [uid for uid in mailbox.uids(f"UID {known.highest + 1}:*") if uid > known.highest]
+    return sorted({*known.missed, *later})
+
+
+def _advanced(known: Position, round_: _Round) -> Position:
+    """Everything handled so far is behind us, but for what was passed over."""
+    done = round_.handled
+    missed = (known.missed - done) | round_.missed
+    return Position(known.uid_validity, max(known.highest, *done, 0), frozenset(missed))

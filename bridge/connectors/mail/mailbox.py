@@ -1,0 +1,146 @@
+"""An IMAP mailbox (RFC 9051 and 3501) as far as the bridge needs one: what is new, its bytes, its flags.
+
+imap-tools connects and logs in; bytes are fetched as they are, because its own reading of a mail may fail on a mail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from imap_tools import BaseMailBox, MailBox, MailBoxUnencrypted
+from imap_tools.errors import ImapToolsError, MailboxLoginError
+
+from bridge.connectors.mail.settings import MailSettings, Security
+from bridge.domain.errors import TryLater
+
+LOST = (OSError, imaplib.IMAP4.error, ImapToolsError)
+_UID = re.compile(rb"\bUID (\d+)")
+_SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
+_INTERNALDATE = re.compile(rb'\bINTERNALDATE "([^"]{1,64})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the server says about a mail before it is fetched: size in bytes, and when it came."""
+
+    uid: int
+    size: int
+    received_at: datetime | None
+
+
+class Mailbox:
+    """An open mailbox. Every call may raise one of `LOST`."""
+
+    def __init__(self, connection: BaseMailBox, name: str) -> None:
+        self._client = connection.client
+        connection.folder.set(name)
+        answer = self._client.response("UIDVALIDITY")[1]
+        #: RFC 9051 wants it in every answer to SELECT; a server without it is read anew each time
+        self.uid_validity = int(answer[0]) if answer and answer[0] else 0
+
+    def uids(self, criterion: str) -> list[int]:
+        """The UIDs that meet a search, in ascending order."""
+        return sorted(int(uid) for data in self._uid("SEARCH", criterion) for uid in _words(data))
+
+    def listed(self, uids: Sequence[int]) -> list[Listed]:
+        """What the server says about mails; those that are gone are left out."""
+        answer = self._uid("FETCH", _set(uids), "(UID RFC822.SIZE INTERNALDATE)")
+        return sorted(filter(None, (_entry(data) for data in answer)), key=lambda entry: entry.uid)
+
+    def fetch(self, uid: int, *, first: int | None = None) -> bytes | None:
+        """A mail's bytes, or its `first` ones, without a change of its flags; None if it is gone."""
+        part = "BODY.PEEK[]" if first is None else f"BODY.PEEK[]<0.{first}>"
+        answer = self._uid("FETCH", str(uid), f"({part})")
+        return next((data[1] for data in answer if isinstance(data, tuple) and isinstance(data[1], bytes)), None)
+
+    def mark_seen(self, uids: Iterable[int]) -> None:
+        """Flag mails as seen."""
+        wanted = sorted(uids)
+        if wanted:
+            self._uid("STORE", _set(wanted), "+FLAGS.SILENT", r"(\Seen)")
+
+    def _uid(self, command: str, *arguments: str) -> list[object]:
+        kind, data = self._client.uid(command, *arguments)
+        if kind != "OK":
+            raise imaplib.IMAP4.error(f"UID {command}: {kind}")
+        return list(data)
+
+
+@contextmanager
+def opened(settings: MailSettings) -> Iterator[Mailbox]:
+    """The configured mailbox, connected as configured and logged in; raises `TryLater` if that cannot be done."""
+    try:
+        connection = _connect(settings)
+    except LOST as error:
+        raise _later("no connection to the IMAP server", error) from error
+    try:
+        yield _login(connection, settings)
+    finally:
+        _leave(connection)
+
+
+def _connect(settings: MailSettings) -> BaseMailBox:
+    endpoint, timeout = settings.imap, settings.timeout
+    if endpoint.security is Security.TLS:
+        return MailBox(endpoint.host, endpoint.port, timeout=timeout, ssl_context=settings.tls())
+    return MailBoxUnencrypted(endpoint.host, endpoint.port, timeout=timeout)
+
+
+def _login(connection: BaseMailBox, settings: MailSettings) -> Mailbox:
+    try:
+        if settings.imap.security is Security.STARTTLS:
+            # Raises if the server does not offer it: there is no way on without.
+            connection.client.starttls(settings.tls())
+        connection.login(settings.username or settings.address, settings.password, initial_folder=None)
+        return Mailbox(connection, settings.mailbox)
+    except MailboxLoginError as error:
+        raise TryLater(
+            "the IMAP server refuses our login", remedy="check mail.username and mail.password; mails wait until then"
+        ) from error
+    except LOST as error:
+        raise _later(f"mailbox {settings.mailbox} cannot be opened", error) from error
+
+
+def _leave(connection: BaseMailBox) -> None:
+    # What was read is committed and flagged; how the server takes the goodbye changes nothing.
+    with contextlib.suppress(*LOST):
+        connection.logout()
+    with contextlib.suppress(OSError):
+        connection.client.shutdown()
+
+
+def _later(what: str, error: Exception) -> TryLater:
+    return TryLater(f"{what}: {error}", remedy="check mail.imap; nothing is lost, mails wait in the mailbox")
+
+
+def _entry(data: object) -> Listed | None:
+    text = b"".join(part for part in data if isinstance(part, bytes)) if isinstance(data, tuple) else data
+    if not isinstance(text, bytes):
+        return None
+    uid, size, date = _UID.search(text), _SIZE.search(text), _INTERNALDATE.search(text)
+    if uid is None or size is None:
+        return None
+    return Listed(int(uid[1]), int(size[1]), _instant(date[1].decode("ascii", "replace")) if date else None)
+
+
+def _instant(date: str) -> datetime | None:
+    """An INTERNALDATE, such as `17-Jul-1996 02:44:25 -0700`, in UTC."""
+    try:
+        return parsedate_to_datetime(date.strip().replace("-", " ", 2)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _set(uids: Sequence[int]) -> str:
+    return ",".join(str(uid) for uid in uids)
+
+
+def _words(data: object) -> list[bytes]:
+    return data.split() if isinstance(data, bytes) else []
