@@ -1,0 +1,104 @@
+"""Addresses of people, servers and listeners, as they are written in the files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from bridge.configuration.written import WrongValue, read_text, written
+
+_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
+
+
+def address(value: object) -> str:
+    """A mail address, such as servicedesk@example.org."""
+    remedy = "write an address such as servicedesk@example.org"
+    text = read_text(value, "mail address", remedy)
+    if not _ADDRESS.fullmatch(text):
+        raise WrongValue(f"{value!r} is no mail address", remedy)
+    return text
+
+
+def domain(value: object) -> str:
+    """A mail domain in small letters, such as example.org."""
+    remedy = "write a domain such as example.org, without @"
+    text = read_text(value, "domain", remedy).lower()
+    if not _DOMAIN.fullmatch(text):
+        raise WrongValue(f"{value!r} is no domain", remedy)
+    return text
+
+
+def allowed(value: object) -> str:
+    """An entry of the allow-list: an address, or a whole domain as @example.org."""
+    text = read_text(value, "entry of the allow-list", "write an address, or a domain as @example.org").lower()
+    return f"@{domain(text[1:])}" if text.startswith("@") else address(text)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A place to listen at."""
+
+    host: str
+    port: int
+
+
+def listener(value: object) -> HostPort:
+    """Host and port, 127.0.0.1:8600."""
+    remedy = "write host and port, such as 127.0.0.1:8600"
+    host, _, port = read_text(value, "place to listen at", remedy).rpartition(":")
+    if not host or not port.isdecimal() or not int(port) < 65536:
+        raise WrongValue(f"{value!r} is no place to listen at", remedy)
+    return HostPort(host.strip("[]"), int(port))
+
+
+def instance_url(value: object) -> str:
+    """The address of an instance, https://example.service-now.com."""
+    remedy = "write https:// and the host only, as https://example.service-now.com"
+    text = read_text(value, "address of an instance", remedy)
+    if "@" in text:
+        raise WrongValue("a login is part of the instance's address", "write it under auth:")
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?/?", text):
+        raise WrongValue(f"{value!r} is no address of an instance", remedy)
+    return text.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class MailUrl:
+    """A mail server; port 0 is the usual one of the scheme."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def mail_url(*schemes: str) -> Callable[[object], MailUrl]:
+    """A reader of mail servers' addresses."""
+    remedy = f"write {schemes[0]}://host or {schemes[1]}://host:port"
+
+    def read_mail_url(value: object) -> MailUrl:
+        text = read_text(value, "address of a mail server", remedy)
+        try:
+            parts = urlsplit(text)
+            port = parts.port or 0
+        except ValueError:
+            raise WrongValue("the address of a mail server cannot be read", remedy) from None
+        if "@" in parts.netloc:
+            raise WrongValue("a login is part of a mail server's address", "write username: and password: beside it")
+        if parts.scheme not in schemes or not parts.hostname or parts.path.strip("/"):
+            raise WrongValue(f"{value!r} is no address of a mail server", remedy)
+        return MailUrl(parts.scheme, parts.hostname, port)
+
+    return read_mail_url
+
+
+Address = Annotated[str, *written(address, r"^\S+@\S+$", "servicedesk@example.org")]
+Domain = Annotated[str, *written(domain, r"^[^@\s]+$", "example.org")]
+Allowed = Annotated[str, *written(allowed, r"^\S*@\S+$", "@example.org")]
+Listen = Annotated[HostPort, *written(listener, r"^.+:\d{1,5}$", "127.0.0.1:8600")]
+InstanceUrl = Annotated[str, *written(instance_url, r"^https?://[^/\s]+/?$", "https://example.service-now.com")]
+SmtpUrl = Annotated[MailUrl, *written(mail_url("smtps", "smtp"), r"^smtps?://.+$", "smtps://mail.example.org")]
+ImapUrl = Annotated[MailUrl, *written(mail_url("imaps", "imap"), r"^imaps?://.+$", "imaps://mail.example.org")]

@@ -1,0 +1,170 @@
+"""What no single value tells: whether the parts of the configuration fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from bridge.configuration.desk_models import AgreementModel, DeskModel
+from bridge.configuration.document import Document, Location
+from bridge.configuration.problems import Problem
+from bridge.configuration.process_models import BridgeModel
+from bridge.domain.agreement import Afterwards, Mode
+from bridge.domain.spelling import write_one_of
+from bridge.mapping.attributes import BUILT_IN
+from bridge.mapping.expressions import ExpressionError, FieldKind, compile_expression
+
+_SHORTEST_KEY = 32
+
+
+def check_process(model: BridgeModel, document: Document, desks: Iterable[DeskModel]) -> Iterable[Problem]:
+    """What `bridge.yaml` says, beside itself and the desks."""
+    desks = tuple(desks)
+    yield from _check_sources(model, document)
+    yield from _check_mail(model, document, desks)
+    yield from _check_names(model, document, desks)
+    if model.servicenow.url.startswith("http:") and not _may_be_plain(model):
+        yield document.problem(
+            ("servicenow", "url"), "url: everything would travel unprotected", "write https://, as outside tests always"
+        )
+    connect_and_read = model.servicenow.connect_timeout + model.servicenow.read_timeout
+    if connect_and_read > model.delivery.client_timeout:
+        yield document.problem(
+            ("servicenow", "read_timeout"),
+            f"connect_timeout and read_timeout together ({connect_and_read}) exceed delivery.client_timeout",
+            f"write less than {model.delivery.client_timeout} together, or a longer client_timeout",
+        )
+
+
+def _may_be_plain(model: BridgeModel) -> bool:
+    host = urlsplit(model.servicenow.url).hostname or ""
+    return model.environment != "production" or host == "localhost" or host.startswith("127.")
+
+
+def _check_sources(model: BridgeModel, document: Document) -> Iterable[Problem]:
+    names: set[str] = set()
+    for index, source in enumerate(model.sources):
+        at: Location = ("sources", index)
+        if source.name in names:
+            yield document.problem((*at, "name"), f"a second source is called {source.name!r}", "give it another name")
+        names.add(source.name)
+
+
+def _check_mail(model: BridgeModel, document: Document, desks: Sequence[DeskModel]) -> Iterable[Problem]:
+    if model.mail is None:
+        if desks:
+            yield document.problem((), "'mail' is missing, and the desks are reached by mail", "add mail:")
+        if model.alerts.mail:
+            yield document.problem(("alerts", "mail"), "alarms cannot go out by mail without 'mail'", "add mail:")
+        return
+    if not model.signing_keys:
+        yield document.problem(
+            (),
+            "'signing_keys' is missing, and references in mails are signed",
+            "add signing_keys: [${BRIDGE_SIGNING_KEY}]",
+        )
+    live = sorted(desk.desk for desk in desks if desk.mode is Mode.LIVE)
+    if model.environment != "production" and live and not model.mail.allow:
+        yield document.problem(
+            ("mail",),
+            f"allow is missing, and outside production the live desk {live[0]} can be sent to listed addresses only",
+            "add allow: with addresses or domains such as @example.org, or write environment: production",
+        )
+
+
+def check_key(length: int, document: Document, at: Location) -> Iterable[Problem]:
+    """A key that is too short to sign with."""
+    if length < _SHORTEST_KEY:
+        yield document.problem(
+            at,
+            "the signing key is too short",
+            f"make one of at least {_SHORTEST_KEY} characters, such as with: openssl rand -base64 48",
+        )
+
+
+def _check_names(model: BridgeModel, document: Document, desks: Sequence[DeskModel]) -> Iterable[Problem]:
+    for name in model.attributes:
+        if name in BUILT_IN:
+            yield document.problem(
+                ("attributes", name), f"{name!r} is built in and would mean two things", "choose another name"
+            )
+    known = {desk.desk for desk in desks}
+    confirm = model.hold.confirm
+    for index, name in enumerate(confirm if isinstance(confirm, list) else ()):
+        if name not in known:
+            yield document.problem(
+                ("hold", "confirm", index), f"hold: no desk is called {name!r}", write_one_of(name, known)
+            )
+
+
+def check_desk(
+    desk: DeskModel, document: Document, process: BridgeModel | None, codes: Mapping[str, str]
+) -> Iterable[Problem]:
+    """What one desk file says, beside itself and `bridge.yaml`."""
+    versions: set[int] = set()
+    for at, agreement in _places(desk):
+        if agreement.version in versions:
+            yield document.problem(
+                (*at, "version"), f"version {agreement.version} is there twice", "give each version its own number"
+            )
+        versions.add(agreement.version)
+        if process is not None:
+            yield from _check_beside(desk, agreement, document, at, process, codes)
+
+
+def _places(desk: DeskModel) -> Iterable[tuple[Location, AgreementModel]]:
+    if desk.agreement is not None:
+        yield ("agreement",), desk.agreement
+    for index, agreement in enumerate(desk.agreements):
+        yield ("agreements", index), agreement
+
+
+def _check_beside(
+    desk: DeskModel,
+    agreement: AgreementModel,
+    document: Document,
+    at: Location,
+    process: BridgeModel,
+    codes: Mapping[str, str],
+) -> Iterable[Problem]:
+    email = agreement.method.email
+    if process.mail is not None and process.mail.address.lower() in {address.lower() for address in email.to}:
+        yield document.problem(
+            (*at, "method", "email", "to"), "the desk has the bridge's own address", "write the desk's mailbox"
+        )
+    if desk.mode is not Mode.LIVE or agreement.afterwards is not Afterwards.RESOLVE:
+        return
+    for table in sorted({source.table for source in process.sources} - set(codes) - set(agreement.resolution_codes)):
+        yield document.problem(
+            at,
+            f"a live desk's cases are resolved, and {table} has no resolution code",
+            "add resolution_codes: with the table and a code of its list, or write afterwards: release",
+        )
+
+
+def check_routes(document: Document, desks: Iterable[str], kinds: Mapping[str, FieldKind]) -> Iterable[Problem]:
+    """Conditions that cannot be used, and desks that nobody configured; of a file that is otherwise wrong, too."""
+    known = set(desks)
+    told = document.data if isinstance(document.data, Mapping) else {}
+    yield from _check_condition(told.get("triaged"), kinds, document, ("triaged",))
+    routes = told.get("routes")
+    for index, route in enumerate(routes if isinstance(routes, list) else ()):
+        if not isinstance(route, Mapping):
+            continue
+        at: Location = ("routes", index)
+        yield from _check_condition(route.get("when"), kinds, document, (*at, "when"))
+        for key in ("propose", "engage"):
+            desk = route.get(key)
+            if isinstance(desk, str) and desk not in known:
+                yield document.problem((*at, key), f"{key}: no desk is called {desk!r}", write_one_of(desk, known))
+
+
+def _check_condition(
+    text: object, kinds: Mapping[str, FieldKind], document: Document, at: Location
+) -> Iterable[Problem]:
+    if not isinstance(text, str):
+        return
+    try:
+        compile_expression(text, kinds)
+    except ExpressionError as error:
+        yield document.problem(at, error.what, error.remedy)

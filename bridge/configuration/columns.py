@@ -1,0 +1,65 @@
+"""Which columns of a table must be read so that routes, messages, rules and the hold find what they look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from bridge.domain.agreement import Agreement
+from bridge.domain.case import PROFILES
+from bridge.mapping.attributes import CaseAttributes
+from bridge.mapping.completeness import REQUIREMENTS
+
+_EVERY_TABLE = (
+    "sys_id",
+    "number",
+    "sys_class_name",
+    "sys_created_on",
+    "sys_updated_on",
+    "sys_updated_by",
+    "sys_mod_count",
+    "state",
+    "priority",
+    "impact",
+    "urgency",
+    "short_description",
+    "description",
+    "category",
+    "subcategory",
+    "assignment_group",
+    "assigned_to",
+    "opened_at",
+    "work_start",
+    "business_impact",
+    "close_notes",
+    "correlation_id",
+    "correlation_display",
+    "resolved_by",
+    "closed_by",
+)
+
+_ONE_TABLE: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "sn_customerservice_case": ("account", "contact", "consumer", "probable_cause", "cause", "major_case_state"),
+        "incident": ("caller_id", "cause", "hold_reason", "major_incident_state"),
+        "problem": (),
+    }
+)
+# Columns that only some tables have; asked of another table they would look like a mistake in the configuration.
+_SOME_TABLES = frozenset(column for columns in _ONE_TABLE.values() for column in columns) | frozenset(
+    column for profile in PROFILES.values() for column in (*profile.raisers, *profile.relatives)
+)
+
+
+def needed(
+    table: str, attributes: CaseAttributes, reads: Iterable[str], agreements: Iterable[Agreement], extra: Iterable[str]
+) -> tuple[str, ...]:
+    """The columns of one table, in order."""
+    profile = PROFILES[table]
+    own = {*_EVERY_TABLE, *_ONE_TABLE[table], *profile.raisers, *profile.relatives, profile.resolution_code}
+    wanted: set[str] = set(extra)
+    wanted.update(column for name in reads for column in attributes.columns_of(name))
+    for agreement in agreements:
+        wanted.update(agreement.update_on)
+        wanted.update(column for name in agreement.needs for column in REQUIREMENTS[name].columns)
+    return tuple(sorted(own | (wanted - _SOME_TABLES)))

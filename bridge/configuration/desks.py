@@ -1,0 +1,80 @@
+"""Desk files as domain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bridge.configuration.desk_models import AgreementModel, DeskModel
+from bridge.configuration.times import ALWAYS
+from bridge.domain.agreement import (
+    Agreement,
+    AttachmentRule,
+    Desk,
+    EmailMethod,
+    Push,
+    Share,
+    StatusRule,
+    WorkingHours,
+)
+from bridge.domain.hours import NO_HOLIDAYS
+from bridge.domain.ids import DeskName
+
+
+def build_desk(model: DeskModel, resolution_codes: Mapping[str, str]) -> Desk:
+    """A desk with every version of its agreement; the codes are for versions that name none for a table."""
+    name = DeskName(model.desk)
+    return Desk(
+        name=name,
+        party=model.party,
+        mode=model.mode,
+        agreements=tuple(build_agreement(name, version, resolution_codes) for version in model.versions),
+        covers=tuple(model.covers),
+        go_live=model.go_live,
+    )
+
+
+def build_agreement(desk: DeskName, model: AgreementModel, resolution_codes: Mapping[str, str]) -> Agreement:
+    """One version of an agreement."""
+    return Agreement(
+        desk=desk,
+        version=model.version,
+        effective=model.effective,
+        email=_email(model),
+        hours=_hours(model),
+        respond_within=MappingProxyType({str(level): within for level, within in model.respond_within.items()}),
+        share=_share(model),
+        update_on=tuple(model.update_on),
+        needs=tuple(model.needs),
+        statuses=tuple(StatusRule(rule.when, rule.report) for rule in model.statuses),
+        push=MappingProxyType({kind: Push(p.note, p.state, p.comment) for kind, p in model.push.items()}),
+        confirmation=model.confirmation,
+        quiet_time=model.quiet_time,
+        afterwards=model.afterwards,
+        on_early_resolution=model.on_early_resolution,
+        resolution_codes=MappingProxyType({**resolution_codes, **model.resolution_codes}),
+        chase_every=model.chase_every or None,
+    )
+
+
+def _email(model: AgreementModel) -> EmailMethod:
+    email = model.method.email
+    domains = email.from_domains or [address.rpartition("@")[2].lower() for address in email.to]
+    return EmailMethod(tuple(email.to), tuple(email.cc), tuple(dict.fromkeys(domains)), email.reference)
+
+
+def _hours(model: AgreementModel) -> WorkingHours:
+    hours = model.hours
+    return WorkingHours(
+        calendar=NO_HOLIDAYS if hours.open == ALWAYS else hours.calendar,
+        open=MappingProxyType(dict(hours.open)),
+        closed=frozenset(hours.closed),
+        open_on=frozenset(hours.open_on),
+        major_incidents_always=hours.major_incidents == "24x7",
+    )
+
+
+def _share(model: AgreementModel) -> Share:
+    files = model.share.attachments
+    rule = AttachmentRule(files.max, tuple(files.types)) if files else AttachmentRule()
+    return Share(model.share.comments, model.share.work_notes, rule)

@@ -1,0 +1,191 @@
+"""`bridge.yaml` as the settings of each part. Secrets are fetched here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from bridge.configuration.addresses import HostPort, MailUrl
+from bridge.configuration.process_models import (
+    BasicModel,
+    BridgeModel,
+    DeliveryModel,
+    MailModel,
+    ServiceNowModel,
+    SourceModel,
+)
+from bridge.configuration.secrecy import SecretSource
+from bridge.configuration.written import WrongValue
+from bridge.domain.ids import DeskName
+from bridge.ports import Stream
+from bridge.settings import (
+    AlertSettings,
+    Auth,
+    BasicAuth,
+    ClientCredentials,
+    DeliverySettings,
+    Encryption,
+    HoldRule,
+    HoldSettings,
+    Listener,
+    MailServer,
+    MailSettings,
+    ServiceNowSettings,
+    SourceSettings,
+    WebSettings,
+)
+
+Fetch = Callable[[SecretSource], SecretStr]
+
+_MAIL_SCHEMES: Mapping[str, tuple[Encryption, int]] = MappingProxyType(
+    {
+        "smtps": (Encryption.TLS, 465),
+        "smtp": (Encryption.STARTTLS, 587),
+        "imaps": (Encryption.TLS, 993),
+        "imap": (Encryption.STARTTLS, 143),
+    }
+)
+
+
+def fetch_secret(source: SecretSource) -> SecretStr:
+    """The secret itself. Raises `WrongValue` if there is none; what it says never holds any part of it."""
+    if source.value is not None:
+        value = source.value
+    else:
+        try:
+            value = Path(source.name.removeprefix("file:")).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise WrongValue(f"the secret in {source.name} cannot be read ({reason})", "write it there") from None
+    if not value:
+        raise WrongValue(f"the secret {source.name} is empty", "set it")
+    return SecretStr(value)
+
+
+def fetch_store(source: SecretSource) -> SecretStr:
+    """The store's address; one that comes from a file is checked here."""
+    found = fetch_secret(source)
+    if source.value is None:
+        scheme = found.get_secret_value().partition("://")[0]
+        if scheme not in {"sqlite", "postgresql+psycopg"}:
+            raise WrongValue(
+                f"{source.name} holds no address of a store", "write sqlite:///… or postgresql+psycopg://…"
+            )
+    return found
+
+
+def build_servicenow(model: ServiceNowModel, fetch: Fetch) -> ServiceNowSettings:
+    """How to reach ServiceNow, and as whom."""
+    auth: Auth
+    if isinstance(model.auth, BasicModel):
+        auth = BasicAuth(model.auth.username, fetch(model.auth.password))
+        user = model.user or model.auth.username
+    else:
+        auth = ClientCredentials(model.auth.client_id, fetch(model.auth.client_secret))
+        user = model.user
+    if not user:
+        raise WrongValue(
+            "user is missing: with client_credentials nothing else says who the bridge is",
+            "add user: with the name of the integration user",
+        )
+    return ServiceNowSettings(
+        url=model.url,
+        auth=auth,
+        user=user,
+        connect_timeout=model.connect_timeout,
+        read_timeout=model.read_timeout,
+        sees_every_row=model.sees_every_row,
+    )
+
+
+def instance_name(model: BridgeModel) -> str:
+    """The name that identities are derived from: as configured, else the first part of the ServiceNow host."""
+    return model.instance or (urlsplit(model.servicenow.url).hostname or "").partition(".")[0]
+
+
+def build_source(model: SourceModel, fields: tuple[str, ...]) -> SourceSettings:
+    """One table that is pulled, with every column that somebody reads."""
+    return SourceSettings(
+        stream=Stream(model.name, model.table, model.query, fields),
+        every=model.every,
+        page_size=model.page_size,
+        lag=model.lag,
+        overlap=model.overlap,
+    )
+
+
+def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
+    """The bridge's own mailbox."""
+    return MailSettings(
+        smtp=_server(model.smtp, allow_plaintext=model.allow_plaintext),
+        imap=_server(model.imap, allow_plaintext=model.allow_plaintext),
+        address=model.address,
+        display_name=model.display_name,
+        username=model.username or model.address,
+        password=fetch(model.password) if model.password else None,
+        folder=model.folder,
+        timeout=model.timeout,
+        every=model.every,
+        allow=tuple(entry.lower() for entry in model.allow),
+        authserv_id=model.authserv_id,
+    )
+
+
+def _server(url: MailUrl, *, allow_plaintext: bool) -> MailServer:
+    """Without TLS in its scheme STARTTLS is asked for, unless plain text is allowed."""
+    encryption, usual_port = _MAIL_SCHEMES[url.scheme]
+    if encryption is Encryption.STARTTLS and allow_plaintext:
+        encryption = Encryption.NONE
+    return MailServer(url.host, url.port or usual_port, encryption)
+
+
+def build_alerts(model: BridgeModel, fetch: Fetch) -> AlertSettings:
+    """Where alarms go."""
+    return AlertSettings(tuple(model.alerts.mail), fetch(model.alerts.webhook) if model.alerts.webhook else None)
+
+
+def build_web(model: BridgeModel) -> WebSettings:
+    """The two listeners."""
+    public, console = model.web.public, model.web.console
+    if public is not None and public == console:
+        raise WrongValue("public and console listen at the same place", "give them two ports")
+    return WebSettings(_listener(public), _listener(console))
+
+
+def _listener(place: HostPort | None) -> Listener | None:
+    return Listener(place.host, place.port) if place else None
+
+
+def build_delivery(model: DeliveryModel) -> DeliverySettings:
+    """Time limits; a lease that could end before an attempt does is refused."""
+    needed = model.client_timeout + model.far_side_limit + model.margin
+    if model.lease is not None and model.lease <= needed:
+        raise WrongValue(
+            f"lease: {model.lease} could end while an attempt goes on",
+            f"write more than client_timeout, far_side_limit and margin together ({needed}), or leave it out",
+        )
+    if model.retry_longest < model.retry_first:
+        raise WrongValue("retry_longest is shorter than retry_first", "write the longer time as retry_longest")
+    return DeliverySettings(
+        client_timeout=model.client_timeout,
+        far_side_limit=model.far_side_limit,
+        margin=model.margin,
+        lease=model.lease or needed + model.margin,
+        retry_first=model.retry_first,
+        retry_longest=model.retry_longest,
+        max_attempts=model.max_attempts,
+        breaker_after=model.breaker_after,
+        breaker_pause=model.breaker_pause,
+    )
+
+
+def build_hold(model: BridgeModel) -> HoldSettings:
+    """Which desks must confirm."""
+    confirm = model.hold.confirm
+    if isinstance(confirm, str):
+        return HoldSettings(HoldRule(confirm))
+    return HoldSettings(HoldRule.NAMED, tuple(DeskName(name) for name in confirm))

@@ -1,0 +1,191 @@
+"""The shape of `config/bridge.yaml`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.configuration.addresses import Address, Allowed, ImapUrl, InstanceUrl, Listen, SmtpUrl
+from bridge.configuration.secrecy import Secret, StoreUrl
+from bridge.configuration.times import Duration, Instant, PositiveDuration
+from bridge.configuration.written import Column, DeskNameText, EncodedQuery, InstanceName, SimpleName, Table
+from bridge.mapping.expressions import FieldKind
+
+
+class Strict(BaseModel):
+    """A part of the configuration: unknown keys are refused, values are not guessed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class BasicModel(Strict):
+    """User name and password of the integration user."""
+
+    kind: Literal["basic"] = Field(description="User name and password.")
+    username: str = Field(description="The integration user's name.", min_length=1)
+    password: Secret = Field(description="Its password.")
+
+
+class ClientCredentialsModel(Strict):
+    """OAuth client credentials."""
+
+    kind: Literal["client_credentials"] = Field(description="OAuth client credentials, at `/oauth_token.do`.")
+    client_id: str = Field(description="The application's client identifier.", min_length=1)
+    client_secret: Secret = Field(description="The application's secret.")
+
+
+class ServiceNowModel(Strict):
+    """Elexon's ServiceNow."""
+
+    url: InstanceUrl = Field(description="The instance's address, without a path.")
+    auth: Annotated[BasicModel | ClientCredentialsModel, Field(discriminator="kind")] = Field(
+        description="How the bridge logs in."
+    )
+    user: str = Field(
+        "",
+        description="User name of the dedicated integration user, by which the bridge recognises its own entries. "
+        "May be left out with `kind: basic`.",
+    )
+    connect_timeout: PositiveDuration = Field(timedelta(seconds=10), description="Longest time to connect.")
+    read_timeout: PositiveDuration = Field(timedelta(seconds=25), description="Longest time without an answer.")
+    sees_every_row: bool = Field(
+        default=False,
+        description="Assert that no access rule hides a row from the integration user. Only then may an instance be "
+        "read that gives no `X-Total-Count`.",
+    )
+
+
+class SourceModel(Strict):
+    """One table that is pulled."""
+
+    name: SimpleName = Field(description="A name for logs and cursors; never change it.")
+    table: Table = Field(description="`sn_customerservice_case`, `incident` or `problem`.")
+    query: EncodedQuery = Field("", description="Encoded query that narrows the table; no `^NQ`, `^EQ` or `ORDERBY`.")
+    every: PositiveDuration = Field(timedelta(seconds=30), description="How often it is pulled.")
+    fields: list[Column] = Field([], description="Columns to read besides those that the bridge needs by itself.")
+    page_size: int = Field(1000, description="Rows a page.", ge=10, le=10000)
+    lag: Duration = Field(timedelta(seconds=5), description="How far behind ServiceNow's clock a window ends.")
+    overlap: Duration = Field(
+        timedelta(seconds=60), description="How far a window reaches back, for rows that commit late."
+    )
+
+
+class MailModel(Strict):
+    """The bridge's own mailbox."""
+
+    smtp: SmtpUrl = Field(
+        description="Server that takes our mail: `smtps://host[:465]` (TLS), `smtp://host[:587]` (STARTTLS)."
+    )
+    imap: ImapUrl = Field(
+        description="Server of the mailbox: `imaps://host[:993]` (TLS), `imap://host[:143]` (STARTTLS)."
+    )
+    address: Address = Field(description="The bridge's own address; replies come to it.")
+    display_name: str = Field("CPSD Bridge", description="The name beside the address.")
+    username: str = Field("", description="User name at both servers; the address if it is left out.")
+    password: Secret | None = Field(None, description="Password at both servers; without one nobody logs in at SMTP.")
+    folder: str = Field("INBOX", description="The mailbox's folder.")
+    timeout: PositiveDuration = Field(timedelta(seconds=30), description="Longest time for an answer of a mail server.")
+    every: PositiveDuration = Field(timedelta(seconds=30), description="How often the mailbox is looked into.")
+    allow: list[Allowed] = Field(
+        [], description="Outside production mail goes only to these addresses and domains (`@example.org`)."
+    )
+    allow_plaintext: bool = Field(
+        default=False,
+        description="Allow connections without encryption, for a mail server on the same machine.",
+    )
+    authserv_id: str = Field(
+        "", description="Host whose `Authentication-Results` are believed (RFC 8601); none if it is left out."
+    )
+
+
+class AlertsModel(Strict):
+    """Where alarms go."""
+
+    mail: list[Address] = Field([], description="Addresses that get alarms, also outside production.")
+    webhook: Secret | None = Field(None, description="Address that gets alarms by POST; it is a secret.")
+
+
+class WebModel(Strict):
+    """The listeners."""
+
+    public: Listen | None = Field(None, description="Where links in mails lead, and webhooks; off if left out.")
+    console: Listen | None = Field(None, description="The operators' console; off if left out.")
+
+
+class DeliveryModel(Strict):
+    """Time limits of deliveries."""
+
+    client_timeout: PositiveDuration = Field(
+        timedelta(seconds=40), description="Longest time for one attempt at our end, connection and answer together."
+    )
+    far_side_limit: Duration = Field(
+        timedelta(seconds=60), description="How long ServiceNow may go on with a request that we gave up on."
+    )
+    margin: Duration = Field(
+        timedelta(seconds=15), description="Added to both before a delivery is taken not to have arrived."
+    )
+    lease: PositiveDuration | None = Field(
+        None,
+        description="How long a worker may hold a delivery; the three above and one margin more if it is left out.",
+    )
+    retry_first: PositiveDuration = Field(timedelta(seconds=5), description="First wait before another attempt.")
+    retry_longest: PositiveDuration = Field(timedelta(minutes=15), description="Longest wait before another attempt.")
+    max_attempts: int = Field(50, description="Failed attempts that make a dead letter.", ge=1)
+    breaker_after: int = Field(5, description="Failures in a row after which a desk is left alone.", ge=1)
+    breaker_pause: PositiveDuration = Field(timedelta(minutes=5), description="For how long it is left alone.")
+
+
+class HoldModel(Strict):
+    """Which desks must confirm."""
+
+    confirm: Literal["all", "lead"] | list[DeskNameText] = Field(
+        "all", description="`all` engaged desks, the `lead` (first engaged), or a list of desks."
+    )
+
+
+class AttributeModel(Strict):
+    """A name for a column, so that routes can read it."""
+
+    field: Column = Field(description="The column, dot-walked or not.")
+    kind: FieldKind = Field(FieldKind.TEXT, description="`text`, `boolean` or `number`.")
+
+
+class BridgeModel(Strict):
+    """`config/bridge.yaml`."""
+
+    instance: InstanceName | None = Field(
+        None,
+        description="The name that all identities are derived from; the first part of the ServiceNow host if left "
+        "out. Changing it later makes every delivery a new one.",
+    )
+    environment: Literal["production", "test"] = Field(
+        "test", description="Anything but `production` sends mail to `mail.allow` only."
+    )
+    go_live: Instant = Field(description="What happened before this instant is never acted upon.")
+    servicenow: ServiceNowModel = Field(description="Elexon's ServiceNow.")
+    store: StoreUrl = Field(
+        description="`sqlite:///path` or `postgresql+psycopg://user:${NAME}@host/name`, or `file:/path` of a file that "
+        "holds it."
+    )
+    sources: list[SourceModel] = Field(description="The tables to pull.", min_length=1)
+    mail: MailModel | None = Field(None, description="The bridge's own mailbox; needed for desks reached by mail.")
+    alerts: AlertsModel = Field(AlertsModel(), description="Where alarms go.")
+    web: WebModel = Field(WebModel(), description="The listeners.")
+    delivery: DeliveryModel = Field(DeliveryModel(), description="Time limits of deliveries.")
+    hold: HoldModel = Field(HoldModel(), description="Which desks must confirm.")
+    resolution_codes: dict[Table, str] = Field(
+        {}, description="Table -> resolution code that the bridge writes, for agreements that name none of their own."
+    )
+    attributes: dict[SimpleName, AttributeModel] = Field({}, description="More names that routes may read.")
+    signing_keys: list[Secret] = Field(
+        [], description="Keys that sign references and links; the first signs, all verify. At least 32 characters."
+    )
+    resolver_group: str = Field(
+        "CPSD Resolvers", description="Members of this group may command by work notes.", min_length=1
+    )
+    max_new_engagements_per_cycle: int = Field(
+        20, description="New engagements in one cycle at which the bridge stops engaging and alerts.", ge=1
+    )
+    tick: PositiveDuration = Field(timedelta(seconds=1), description="How often the schedule looks for work.")

@@ -1,0 +1,207 @@
+"""What each part of the bridge is told about itself, as plain frozen values.
+
+`bridge.configuration.load` makes these from the files; no part reads a file or the environment on its own. Secrets are
+`SecretStr`: neither `repr` nor a log shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias
+
+from pydantic import SecretStr
+
+from bridge.domain.ids import DeskName
+from bridge.mapping.routing import Router
+from bridge.ports import Desks, Stream
+
+
+class Environment(StrEnum):
+    """Where the bridge runs. Anything but production sends mail to the allow-list only."""
+
+    PRODUCTION = "production"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    """User name and password of the integration user."""
+
+    username: str
+    password: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """OAuth client credentials (RFC 6749, section 4.4), exchanged at the instance's `/oauth_token.do`."""
+
+    client_id: str
+    client_secret: SecretStr
+
+
+Auth: TypeAlias = BasicAuth | ClientCredentials
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceNowSettings:
+    """How to reach the instance, and as whom."""
+
+    url: str
+    auth: Auth
+    #: user name of the dedicated integration user, by which our own entries are recognised
+    user: str
+    connect_timeout: timedelta
+    read_timeout: timedelta
+    #: the integration user is asserted to see every row, so an instance that gives no count may be read
+    sees_every_row: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """One table that is pulled."""
+
+    stream: Stream
+    every: timedelta
+    page_size: int
+    #: how far behind ServiceNow's clock a window ends
+    lag: timedelta
+    #: how far a window reaches back over the one before
+    overlap: timedelta
+
+
+class Encryption(StrEnum):
+    """How a mail connection is protected."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """One mail server."""
+
+    host: str
+    port: int
+    encryption: Encryption
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """The bridge's own mailbox."""
+
+    smtp: MailServer
+    imap: MailServer
+    address: str
+    display_name: str
+    username: str
+    password: SecretStr | None
+    folder: str
+    timeout: timedelta
+    #: how often the mailbox is looked into
+    every: timedelta
+    #: outside production nothing is sent to an address that is neither listed here nor in a listed domain (`@…`)
+    allow: tuple[str, ...]
+    #: host that stamps `Authentication-Results` at our border; empty trusts none
+    authserv_id: str
+
+    def allows(self, address: str) -> bool:
+        """Whether an address is on the allow-list."""
+        wanted = address.strip().lower()
+        return any(wanted == entry or (entry.startswith("@") and wanted.endswith(entry)) for entry in self.allow)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Where alarms go."""
+
+    mail: tuple[str, ...] = ()
+    webhook: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where a web listener is bound."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """The two listeners, never one; None is off."""
+
+    public: Listener | None = None
+    console: Listener | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """Time limits of attempts, and what follows a failed one."""
+
+    client_timeout: timedelta
+    #: how long the far side may still be working on a request that we gave up on
+    far_side_limit: timedelta
+    margin: timedelta
+    lease: timedelta
+    retry_first: timedelta
+    retry_longest: timedelta
+    #: attempts after which a delivery becomes a dead letter
+    max_attempts: int
+    #: failures in a row that open a desk's breaker, and for how long
+    breaker_after: int
+    breaker_pause: timedelta
+
+    @property
+    def settle_within(self) -> timedelta:
+        """How long after an attempt's start "the far side does not have it" may not be concluded."""
+        return self.client_timeout + self.far_side_limit + self.margin
+
+
+class HoldRule(StrEnum):
+    """Whose confirmation the case waits for."""
+
+    ALL = "all"
+    LEAD = "lead"
+    NAMED = "named"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSettings:
+    """Which desks must confirm before a case may be resolved."""
+
+    rule: HoldRule = HoldRule.ALL
+    desks: tuple[DeskName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that was configured, checked as a whole."""
+
+    #: the name from which every identity is derived: changing it makes every delivery a new one
+    instance: str
+    environment: Environment
+    #: what happened before is never acted upon
+    go_live: datetime
+    servicenow: ServiceNowSettings
+    store: SecretStr
+    sources: tuple[SourceSettings, ...]
+    desks: Desks
+    router: Router
+    mail: MailSettings | None = None
+    alerts: AlertSettings = AlertSettings()
+    web: WebSettings = WebSettings()
+    delivery: DeliverySettings = field(kw_only=True)
+    hold: HoldSettings = HoldSettings()
+    #: keys that sign references and links: the first signs, all verify
+    signing_keys: tuple[SecretStr, ...] = ()
+    #: members of this group may command by work notes
+    resolver_group: str = "CPSD Resolvers"
+    max_new_engagements_per_cycle: int = 20
+    #: how often the schedule looks for work
+    tick: timedelta = timedelta(seconds=1)
+    #: table -> fields that routes, messages and rules read
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
