@@ -33,7 +33,7 @@ COPY --from=build /opt/cpsd-bridge /opt/cpsd-bridge
 ENV PATH=/opt/cpsd-bridge/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    CPSD_BRIDGE_CONFIG=/config
+    CPSD_CONFIG=/config
 
 # By number, so that a cluster can see that it is not root.
 USER 10001:10001
