@@ -181,7 +181,10 @@ class Case:
 
 def parse_time(text: str) -> datetime:
     """A ServiceNow date-time as an aware UTC datetime; ValueError if it is not one."""
-    return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
+    # Every row that is read passes here, and `strptime` takes many times as long.
+    if len(text) != 19 or text[4::3] != "-- ::":
+        raise ValueError(f"not a ServiceNow date-time: {text!r}")
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def format_time(when: datetime) -> str:

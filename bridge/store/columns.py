@@ -30,7 +30,7 @@ def from_microseconds(count: int) -> datetime:
 
 def dump_json(value: Any) -> str:  # noqa: ANN401 - JSON
     """Compact ASCII JSON, keys sorted: equal values give equal text. Times become ISO 8601; TypeError for the rest."""
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, default=_plain)
+    return _ENCODER.encode(value)
 
 
 def _plain(value: object) -> object:
@@ -42,6 +42,9 @@ def _plain(value: object) -> object:
         case set() | frozenset():
             return sorted(value)
     raise TypeError(f"not JSON: {type(value).__name__}")
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=_plain)
 
 
 class Instant(TypeDecorator[datetime]):
