@@ -111,6 +111,8 @@ def report_resolution(situation: Situation, engagement: Engagement) -> Done:
             reported_at=situation.now,
             resolution=text,
             resolution_note="",
+            resolution_note_on=None,
+            resolution_note_mod=0,
             next_chase_at=None,
             question_open=False,
             answer_ordinal=0,
@@ -121,7 +123,9 @@ def report_resolution(situation: Situation, engagement: Engagement) -> Done:
 
 def take_back_resolution(_: Situation, engagement: Engagement) -> Done:
     """The resolution no longer stands."""
-    return replace(engagement, reported_at=None, resolution="", resolution_note=""), ()
+    return replace(
+        engagement, reported_at=None, resolution="", resolution_note="", resolution_note_on=None, resolution_note_mod=0
+    ), ()
 
 
 def push(situation: Situation, engagement: Engagement) -> Done:
@@ -169,7 +173,14 @@ def show_decline_loop(situation: Situation, engagement: Engagement) -> Done:
 
 def remember_decline(situation: Situation, engagement: Engagement) -> Done:
     """The desk's reason, shown beside another desk's when the two name each other."""
-    return replace(engagement, resolution=_fact_text(situation), reported_at=None, resolution_note=""), ()
+    return replace(
+        engagement,
+        resolution=_fact_text(situation),
+        reported_at=None,
+        resolution_note="",
+        resolution_note_on=None,
+        resolution_note_mod=0,
+    ), ()
 
 
 def send(message: MessageKind) -> Act:
@@ -222,6 +233,14 @@ def accept_decline(situation: Situation, engagement: Engagement) -> Done:
     )
 
 
+def remember_refusals(situation: Situation, engagement: Engagement) -> Done:
+    """Who refused for good, so that the last of several recipients is noticed."""
+    fact = situation.fact
+    if not isinstance(fact, Bounced) or not fact.permanent:
+        return engagement, ()
+    return replace(engagement, refused_by=tuple(sorted({*engagement.refused_by, *fact.recipients}))), ()
+
+
 def flag_undeliverable(_: Situation, engagement: Engagement) -> Done:
     """Blocks and alerts; the state of the work is not touched."""
     return replace(engagement, undeliverable=True), ()
@@ -229,7 +248,7 @@ def flag_undeliverable(_: Situation, engagement: Engagement) -> Done:
 
 def clear_undeliverable(_: Situation, engagement: Engagement) -> Done:
     """The desk can be reached again."""
-    return replace(engagement, undeliverable=False), ()
+    return replace(engagement, undeliverable=False, refused_by=()), ()
 
 
 def chased(situation: Situation, engagement: Engagement) -> Done:

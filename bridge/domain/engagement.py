@@ -66,10 +66,15 @@ class Engagement:
     resolution: str = ""
     #: delivery identity of the work note that told the resolver of the reported resolution
     resolution_note: str = ""
+    #: when ServiceNow took that note (its clock), and the record's sys_mod_count just after
+    resolution_note_on: datetime | None = None
+    resolution_note_mod: int = 0
     ended_at: datetime | None = None
     #: time of the newest report that moved the state
     last_report_at: datetime | None = None
     undeliverable: bool = False
+    #: recipients that refused our messages for good
+    refused_by: tuple[str, ...] = ()
     #: a `#desk` text that the desk has not answered suspends `quiet`
     question_open: bool = False
     #: ordinal of the message that answers the desk's question; its delivery ends the wait

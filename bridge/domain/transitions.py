@@ -694,13 +694,14 @@ def _delivery() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
         FactKind.BOUNCED,
         (
             _stays(
+                do.remember_refusals,
                 do.flag_undeliverable,
                 do.note("undeliverable"),
                 do.alert("undeliverable"),
                 reason="every required recipient refused",
                 when=if_.nobody_left,
             ),
-            _stays(do.note("bounced"), do.alert("bounced"), reason="some recipients refused"),
+            _stays(do.remember_refusals, do.note("bounced"), do.alert("bounced"), reason="some recipients refused"),
         ),
     )
     yield (
@@ -714,7 +715,14 @@ def _delivery() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
             State.DECLINED,
         ),
         FactKind.BOUNCED,
-        (_stays(do.note("bounced"), do.alert("bounced"), reason="that message failed; the state of the work stands"),),
+        (
+            _stays(
+                do.remember_refusals,
+                do.note("bounced"),
+                do.alert("bounced"),
+                reason="that message failed; the state of the work stands",
+            ),
+        ),
     )
     yield (
         (State.WITHDRAWN,),
