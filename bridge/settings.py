@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeAlias
 
 from pydantic import SecretStr
@@ -72,29 +73,13 @@ class SourceSettings:
     overlap: timedelta
 
 
-class Encryption(StrEnum):
-    """How a mail connection is protected."""
-
-    TLS = "tls"
-    STARTTLS = "starttls"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """One mail server."""
-
-    host: str
-    port: int
-    encryption: Encryption
-
-
 @dataclass(frozen=True, slots=True)
 class MailSettings:
     """The bridge's own mailbox."""
 
-    smtp: MailServer
-    imap: MailServer
+    #: `smtps://` (TLS), `smtp://` (STARTTLS) or, only with `allow_plaintext`, `smtp+plain://`; `imap` likewise
+    smtp: str
+    imap: str
     address: str
     display_name: str
     username: str
@@ -103,15 +88,15 @@ class MailSettings:
     timeout: timedelta
     #: how often the mailbox is looked into
     every: timedelta
-    #: outside production nothing is sent to an address that is neither listed here nor in a listed domain (`@…`)
+    #: outside production nothing is sent to anybody else: addresses, `@domain`, or patterns with `*`
     allow: tuple[str, ...]
+    allow_plaintext: bool
+    #: certificates to trust besides the system's
+    ca_file: Path | None
+    #: mails above this number of bytes are kept by their first bytes only
+    largest_mail: int
     #: host that stamps `Authentication-Results` at our border; empty trusts none
     authserv_id: str
-
-    def allows(self, address: str) -> bool:
-        """Whether an address is on the allow-list."""
-        wanted = address.strip().lower()
-        return any(wanted == entry or (entry.startswith("@") and wanted.endswith(entry)) for entry in self.allow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,13 @@ def domain(value: object) -> str:
 
 
 def allowed(value: object) -> str:
-    """An entry of the allow-list: an address, or a whole domain as @example.org."""
-    text = read_text(value, "entry of the allow-list", "write an address, or a domain as @example.org").lower()
-    return f"@{domain(text[1:])}" if text.startswith("@") else address(text)
+    """An entry of the allow-list: an address, a whole domain as @example.org, or a pattern as desk-*@example.org."""
+    remedy = "write an address, a domain as @example.org, or a pattern as desk-*@example.org"
+    text = read_text(value, "entry of the allow-list", remedy).lower()
+    local, _, host = text.rpartition("@")
+    if "@" not in text or not _DOMAIN.fullmatch(host) or (local and not _ADDRESS.fullmatch(text.replace("*", "x"))):
+        raise WrongValue(f"{value!r} allows nobody", remedy)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +70,22 @@ def instance_url(value: object) -> str:
     return text.rstrip("/")
 
 
-@dataclass(frozen=True, slots=True)
-class MailUrl:
-    """A mail server; port 0 is the usual one of the scheme."""
-
-    scheme: str
-    host: str
-    port: int
-
-
-def mail_url(*schemes: str) -> Callable[[object], MailUrl]:
+def mail_url(*schemes: str) -> Callable[[object], str]:
     """A reader of mail servers' addresses."""
     remedy = f"write {schemes[0]}://host or {schemes[1]}://host:port"
 
-    def read_mail_url(value: object) -> MailUrl:
+    def read_mail_url(value: object) -> str:
         text = read_text(value, "address of a mail server", remedy)
         try:
             parts = urlsplit(text)
-            port = parts.port or 0
+            told = parts.hostname if parts.port is None or parts.port else None
         except ValueError:
             raise WrongValue("the address of a mail server cannot be read", remedy) from None
         if "@" in parts.netloc:
             raise WrongValue("a login is part of a mail server's address", "write username: and password: beside it")
-        if parts.scheme not in schemes or not parts.hostname or parts.path.strip("/"):
+        if parts.scheme not in schemes or not told or parts.path.strip("/"):
             raise WrongValue(f"{value!r} is no address of a mail server", remedy)
-        return MailUrl(parts.scheme, parts.hostname, port)
+        return text.rstrip("/")
 
     return read_mail_url
 
@@ -100,5 +95,9 @@ Domain = Annotated[str, *written(domain, r"^[^@\s]+$", "example.org")]
 Allowed = Annotated[str, *written(allowed, r"^\S*@\S+$", "@example.org")]
 Listen = Annotated[HostPort, *written(listener, r"^.+:\d{1,5}$", "127.0.0.1:8600")]
 InstanceUrl = Annotated[str, *written(instance_url, r"^https?://[^/\s]+/?$", "https://example.service-now.com")]
-SmtpUrl = Annotated[MailUrl, *written(mail_url("smtps", "smtp"), r"^smtps?://.+$", "smtps://mail.example.org")]
-ImapUrl = Annotated[MailUrl, *written(mail_url("imaps", "imap"), r"^imaps?://.+$", "imaps://mail.example.org")]
+SmtpUrl = Annotated[
+    str, *written(mail_url("smtps", "smtp", "smtp+plain"), r"^smtp(s|\+plain)?://.+$", "smtps://mail.example.org")
+]
+ImapUrl = Annotated[
+    str, *written(mail_url("imaps", "imap", "imap+plain"), r"^imap(s|\+plain)?://.+$", "imaps://mail.example.org")
+]

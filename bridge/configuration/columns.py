@@ -57,6 +57,8 @@ def needed(
     """The columns of one table, in order."""
     profile = PROFILES[table]
     own = {*_EVERY_TABLE, *_ONE_TABLE[table], *profile.raisers, *profile.relatives, profile.resolution_code}
+    # Their user names tell whether a comment is the raiser's own word.
+    own |= {f"{column}.user_name" for column in profile.raisers}
     wanted: set[str] = set(extra)
     wanted.update(column for name in reads for column in attributes.columns_of(name))
     for agreement in agreements:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from bridge.configuration.addresses import HostPort, MailUrl
+from bridge.configuration.addresses import HostPort
 from bridge.configuration.process_models import (
     BasicModel,
     BridgeModel,
@@ -28,11 +27,9 @@ from bridge.settings import (
     BasicAuth,
     ClientCredentials,
     DeliverySettings,
-    Encryption,
     HoldRule,
     HoldSettings,
     Listener,
-    MailServer,
     MailSettings,
     ServiceNowSettings,
     SourceSettings,
@@ -40,15 +37,6 @@ from bridge.settings import (
 )
 
 Fetch = Callable[[SecretSource], SecretStr]
-
-_MAIL_SCHEMES: Mapping[str, tuple[Encryption, int]] = MappingProxyType(
-    {
-        "smtps": (Encryption.TLS, 465),
-        "smtp": (Encryption.STARTTLS, 587),
-        "imaps": (Encryption.TLS, 993),
-        "imap": (Encryption.STARTTLS, 143),
-    }
-)
 
 
 def fetch_secret(source: SecretSource) -> SecretStr:
@@ -120,27 +108,34 @@ def build_source(model: SourceModel, fields: tuple[str, ...]) -> SourceSettings:
 
 def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
     """The bridge's own mailbox."""
+    for url in (model.smtp, model.imap):
+        if "+plain:" in url and not model.allow_plaintext:
+            raise WrongValue(
+                f"{url.partition(':')[0]}: would send passwords and cases unprotected",
+                "write smtps: and imaps:, or allow_plaintext: true if that is meant",
+            )
     return MailSettings(
-        smtp=_server(model.smtp, allow_plaintext=model.allow_plaintext),
-        imap=_server(model.imap, allow_plaintext=model.allow_plaintext),
+        smtp=model.smtp,
+        imap=model.imap,
         address=model.address,
         display_name=model.display_name,
-        username=model.username or model.address,
+        username=model.username or (model.address if model.password else ""),
         password=fetch(model.password) if model.password else None,
         folder=model.folder,
         timeout=model.timeout,
         every=model.every,
-        allow=tuple(entry.lower() for entry in model.allow),
+        allow=tuple(model.allow),
+        allow_plaintext=model.allow_plaintext,
+        ca_file=_existing_file(model.ca_file),
+        largest_mail=model.largest_mail,
         authserv_id=model.authserv_id,
     )
 
 
-def _server(url: MailUrl, *, allow_plaintext: bool) -> MailServer:
-    """Without TLS in its scheme STARTTLS is asked for, unless plain text is allowed."""
-    encryption, usual_port = _MAIL_SCHEMES[url.scheme]
-    if encryption is Encryption.STARTTLS and allow_plaintext:
-        encryption = Encryption.NONE
-    return MailServer(url.host, url.port or usual_port, encryption)
+def _existing_file(name: str) -> Path | None:
+    if name and not Path(name).is_file():
+        raise WrongValue(f"ca_file: {name!r} is no file", "write the path of a file with certificates")
+    return Path(name) if name else None
 
 
 def build_alerts(model: BridgeModel, fetch: Fetch) -> AlertSettings:

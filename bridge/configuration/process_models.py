@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bridge.configuration.addresses import Address, Allowed, ImapUrl, InstanceUrl, Listen, SmtpUrl
 from bridge.configuration.secrecy import Secret, StoreUrl
 from bridge.configuration.times import Duration, Instant, PositiveDuration
-from bridge.configuration.written import Column, DeskNameText, EncodedQuery, InstanceName, SimpleName, Table
+from bridge.configuration.written import Column, DeskNameText, EncodedQuery, InstanceName, SimpleName, Size, Table
 from bridge.mapping.expressions import FieldKind
 
 
@@ -76,10 +76,12 @@ class MailModel(Strict):
     """The bridge's own mailbox."""
 
     smtp: SmtpUrl = Field(
-        description="Server that takes our mail: `smtps://host[:465]` (TLS), `smtp://host[:587]` (STARTTLS)."
+        description="Server that takes our mail: `smtps://host[:465]` (TLS), `smtp://host[:587]` (STARTTLS), or "
+        "`smtp+plain://host[:25]` (nothing, only with `allow_plaintext`)."
     )
     imap: ImapUrl = Field(
-        description="Server of the mailbox: `imaps://host[:993]` (TLS), `imap://host[:143]` (STARTTLS)."
+        description="Server of the mailbox: `imaps://host[:993]` (TLS), `imap://host[:143]` (STARTTLS), or "
+        "`imap+plain://host[:143]` (nothing, only with `allow_plaintext`)."
     )
     address: Address = Field(description="The bridge's own address; replies come to it.")
     display_name: str = Field("CPSD Bridge", description="The name beside the address.")
@@ -89,12 +91,16 @@ class MailModel(Strict):
     timeout: PositiveDuration = Field(timedelta(seconds=30), description="Longest time for an answer of a mail server.")
     every: PositiveDuration = Field(timedelta(seconds=30), description="How often the mailbox is looked into.")
     allow: list[Allowed] = Field(
-        [], description="Outside production mail goes only to these addresses and domains (`@example.org`)."
+        [],
+        description="Outside production mail goes only to these addresses, domains (`@example.org`) and patterns "
+        "(`desk-*@example.org`).",
     )
     allow_plaintext: bool = Field(
         default=False,
         description="Allow connections without encryption, for a mail server on the same machine.",
     )
+    ca_file: str = Field("", description="File of certificates to trust besides the system's.")
+    largest_mail: Size = Field(35_000_000, description="Mails above this size are kept by their first bytes only.")
     authserv_id: str = Field(
         "", description="Host whose `Authentication-Results` are believed (RFC 8601); none if it is left out."
     )
