@@ -1,5 +1,6 @@
 """A connector that never sleeps: its waits are written down, its clock is moved by the test."""
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -51,3 +52,19 @@ def connected(connection: Connection, quiet: Quiet, login: Login | None = None, 
         monotonic=quiet.monotonic,
         **options,
     )
+
+
+@dataclass
+class Wall(Quiet):
+    """The real clocks, which a test may push forward; waits are still only written down."""
+
+    elapsed: float = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.elapsed
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
