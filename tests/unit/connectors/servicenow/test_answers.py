@@ -1,5 +1,6 @@
 """What each answer means for a read and for a write."""
 
+import json
 import socket
 
 import pytest
@@ -35,29 +36,50 @@ def attach(servicenow):
     return servicenow.attach(CASE, ID, "a.txt", "text/plain", b"five!")
 
 
+#: what each method answers when all is well
+WELL = {"GET": [], "PATCH": ROW, "POST": {"sys_id": ID, "size_bytes": "5"}}
+STATUS = {"GET": 200, "PATCH": 200, "POST": 201}
+CANCELLED = {"message": "Transaction cancelled: maximum execution time exceeded", "detail": None}
+
+
+def malformed(result):
+    return json.dumps({"result": result}).removesuffix("]}").removesuffix("}}") + ',"error":{"message":"x"}}'
+
+
 LOOKS_LIKE_SUCCESS = {
-    "result and error": {"body": {"result": [], "error": {"message": "cancelled", "detail": None}}},
-    "malformed": {"body": '{"result":[{"sys_id":"0","error":{"message":"x"},"status":"failure"}'},
-    "no result": {"body": {"status": "ok"}},
-    "no object": {"body": ["result"]},
-    "web page": HTML,
-    "dropped": {"body": "", "status": 202},
-    "empty": {"body": "", "status": 200},
-    "moved": {"body": "", "status": 302, "Location": "https://elsewhere.example/"},
+    "result and error": lambda result: {"body": {"result": result, "error": CANCELLED, "status": "failure"}},
+    "malformed": lambda result: {"body": malformed(result)},
+    "no result": lambda result: {"body": {"status": "ok"}},
+    "no object": lambda result: {"body": [result]},
+    "web page": lambda result: HTML,
+    "dropped": lambda result: {"body": "", "status": 202},
+    "accepted": lambda result: {"body": {"result": result}, "status": 202},
+    "empty": lambda result: {"body": ""},
+    "moved": lambda result: {"body": {"result": result}, "status": 302, "Location": "https://elsewhere.example/"},
 }
 
 
-@pytest.mark.parametrize("answer", LOOKS_LIKE_SUCCESS.values(), ids=LOOKS_LIKE_SUCCESS)
-def test_a_read_discards_what_only_looks_like_success(servicenow, edge, answer):
-    edge.answers(**answer)
+def fault(edge, method, name):
+    edge.answers(method, **{"status": STATUS[method], "X_Total_Count": "0"} | LOOKS_LIKE_SUCCESS[name](WELL[method]))
+
+
+@pytest.mark.parametrize("method, act", [("GET", read), ("PATCH", write), ("POST", attach)])
+def test_what_is_success_is_taken_for_it(servicenow, edge, method, act):
+    edge.answers(method, status=STATUS[method], body={"result": WELL[method]}, X_Total_Count="0")
+    act(servicenow)
+
+
+@pytest.mark.parametrize("name", LOOKS_LIKE_SUCCESS)
+def test_a_read_discards_what_only_looks_like_success(servicenow, edge, name):
+    fault(edge, "GET", name)
     with pytest.raises(UntrustedAnswer):
         read(servicenow)
 
 
 @pytest.mark.parametrize("method, act", [("PATCH", write), ("POST", attach)])
-@pytest.mark.parametrize("answer", LOOKS_LIKE_SUCCESS.values(), ids=LOOKS_LIKE_SUCCESS)
-def test_after_a_write_what_only_looks_like_success_proves_nothing(servicenow, edge, answer, method, act):
-    edge.answers(method, **answer)
+@pytest.mark.parametrize("name", LOOKS_LIKE_SUCCESS)
+def test_after_a_write_what_only_looks_like_success_proves_nothing(servicenow, edge, name, method, act):
+    fault(edge, method, name)
     with pytest.raises(OutcomeUnknown):
         act(servicenow)
     assert len(edge.requests) == 1
@@ -210,14 +232,11 @@ def test_an_answer_without_servicenows_clock_is_not_trusted(servicenow, edge):
         read(servicenow)
 
 
-def test_no_error_shows_a_secret_or_a_header(servicenow, edge, quiet):
-    failures = [requests.ReadTimeout("x"), lost(ProtocolError("reset")), *LOOKS_LIKE_SUCCESS.values()]
-    for failure in failures:
-        edge.mocked.reset()
-        edge.answers("PATCH", **(failure if isinstance(failure, dict) else {"body": failure}))
-        with pytest.raises(BridgeError) as raised:
-            write(servicenow)
-        shown = f"{raised.value!r} {raised.value} {raised.value.__cause__!r} {vars(raised.value)}"
-        assert PASSWORD not in shown
-        assert "Authorization" not in shown
-        assert raised.value.__suppress_context__ or raised.value.__context__ is None
+@pytest.mark.parametrize("failure", [requests.ReadTimeout("x"), lost(ProtocolError("reset"))], ids=["slow", "cut"])
+def test_no_error_leads_to_the_request_and_its_authorization(servicenow, edge, failure):
+    edge.answers("PATCH", body=failure)
+    with pytest.raises(BridgeError) as raised:
+        write(servicenow)
+    assert PASSWORD not in f"{raised.value!r} {raised.value} {vars(raised.value)}"
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__

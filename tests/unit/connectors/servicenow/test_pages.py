@@ -177,6 +177,12 @@ def test_a_filter_that_escapes_its_bounds_is_refused(text):
     assert raised.value.remedy
 
 
+def test_a_page_is_never_asked_with_a_filter_that_escapes_its_bounds(edge, servicenow):
+    with pytest.raises(ConfigurationError):
+        servicenow.page(Stream("cases", CASE, "active=true^NQpriority=1"), WINDOW, 100)
+    assert edge.requests == []
+
+
 @pytest.mark.parametrize("text", ["", "active=true", "a=1^ORb=2^c!=3", "group.nameSTARTSWITHCPSD^order>2"])
 def test_a_filter_of_plain_conditions_is_taken_as_it_is(text):
     assert query.own_filter(text) == text
