@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Row, and_, case, exists, literal_column, or_, select
+from sqlalchemy import Boolean, ColumnElement, Row, and_, case, exists, literal_column, or_, select, true
 from sqlalchemy.exc import IntegrityError
 
 from bridge.domain.delivery import DeliveryKind, DeliveryStatus
@@ -51,6 +51,10 @@ class Engagements(Work):
 
     def open_engagements(self) -> tuple[Engagement, ...]:
         return self._engagements(_IS_OPEN)
+
+    def all_engagements(self) -> tuple[Engagement, ...]:
+        """Every round that ever was, oldest first."""
+        return self._engagements(true())
 
     def due_engagements(self, now: datetime) -> tuple[Engagement, ...]:
         waits_for_quiet = engagement.c.state == State.RESOLUTION_REPORTED.value
