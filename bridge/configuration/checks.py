@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from bridge.configuration.desk_models import AgreementModel, DeskModel
-from bridge.configuration.document import Document, Location
+from bridge.configuration.document import Document, Expanded, Location
 from bridge.configuration.problems import Problem
 from bridge.configuration.process_models import BridgeModel
 from bridge.domain.agreement import Afterwards, Mode
@@ -167,4 +167,5 @@ def _check_condition(
     try:
         compile_expression(text, kinds)
     except ExpressionError as error:
-        yield document.problem(at, error.what, error.remedy)
+        hidden = isinstance(text, Expanded)
+        yield document.problem(at, f"the value of {text!r} is no condition" if hidden else error.what, error.remedy)

@@ -7,7 +7,7 @@ text that was written. `${NAME}` is masked before parsing, because braces are sy
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,18 +27,25 @@ _DEPTH = 50
 
 
 class Expanded(str):
-    """Text that came, at least in part, from the environment. Its `repr` names the source and not the value."""
+    """Text that came, at least in part, from the environment. Its `repr` names the variables and nothing else."""
 
-    __slots__ = ("source", "whole")
+    __slots__ = ("source", "written")
+    #: the variables, without what stands around them: that may be a secret too
     source: str
-    whole: bool
+    written: str
 
     @classmethod
-    def of(cls, value: str, source: str, *, whole: bool) -> Expanded:
-        """`whole` says that nothing of it was written in the file."""
+    def of(cls, value: str, names: Iterable[str], written: str) -> Expanded:
+        """A value with the variables it came from and the text of the file."""
         made = cls(value)
-        made.source, made.whole = source, whole
+        made.source = " and ".join(f"${{{name}}}" for name in names)
+        made.written = written
         return made
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of it was written in the file."""
+        return self.source == self.written
 
     def __repr__(self) -> str:
         return self.source
@@ -148,7 +155,7 @@ class _Reader:
             if name not in self.environ:
                 self._problem(node, f"the environment has no variable {name}", f"set {name}, or write the value here")
         value = _MASKED.sub(lambda match: self.environ.get(match[1], f"${{{match[1]}}}"), text)
-        return Expanded.of(value, _unmask(text), whole=_MASKED.fullmatch(text) is not None)
+        return Expanded.of(value, names, _unmask(text))
 
     def _problem(self, node: Node, what: str, remedy: str) -> None:
         self.document.problems.append(Problem(self.document.path, node.start_mark.line + 1, what, remedy))

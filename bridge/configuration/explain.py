@@ -9,8 +9,9 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from bridge.configuration.document import Document, Location
+from bridge.configuration.document import Document, Expanded, Location
 from bridge.configuration.problems import Problem
+from bridge.configuration.secrecy import PlainSecret
 from bridge.configuration.written import WrongValue
 from bridge.domain.spelling import nearest, write_one_of
 
@@ -30,9 +31,15 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], document: Document) -
         remedy = f"write {close}: instead" if close else f"remove it; possible here: {', '.join(sorted(known))}"
         return document.problem(location, f"unknown key {key!r}", remedy)
     wrong = detail.get("ctx", {}).get("error")
-    if isinstance(wrong, WrongValue):
-        return document.problem(location, f"{_named(key)}{wrong.what}", wrong.remedy)
-    what, remedy = _TYPES.get(detail["type"], _other)(key, detail)
+    what, remedy = (
+        (f"{_named(key)}{wrong.what}", wrong.remedy)
+        if isinstance(wrong, WrongValue)
+        else _TYPES.get(detail["type"], _other)(key, detail)
+    )
+    given = detail["input"]
+    if isinstance(given, Expanded) and not isinstance(wrong, PlainSecret):
+        # Whatever a variable holds may be a secret in the wrong place: not even a part of it is shown.
+        what = f"{_named(key)}the value of {given.source} cannot be used"
     return document.problem(location, what, remedy)
 
 

@@ -11,6 +11,13 @@ from bridge.configuration.document import Expanded
 from bridge.configuration.written import WrongValue, read_text, written
 
 
+class PlainSecret(WrongValue):
+    """A secret stands in the file itself. What it says holds no part of it."""
+
+    def __init__(self, remedy: str) -> None:
+        super().__init__("a secret is written in plain text", remedy)
+
+
 @dataclass(frozen=True, slots=True)
 class SecretSource:
     """Where a secret is: in a file, or already here from the environment. `repr` shows no more than that."""
@@ -30,8 +37,8 @@ def secret(value: object) -> SecretSource:
     if isinstance(value, Expanded) and value.whole:
         return SecretSource(value.source, str(value))
     if isinstance(value, str) and value.startswith("file:/"):
-        return SecretSource(repr(value) if isinstance(value, Expanded) else value)
-    raise WrongValue("a secret is written in plain text", remedy)
+        return SecretSource(str(value))
+    raise PlainSecret(remedy)
 
 
 def store_url(value: object) -> SecretSource:
@@ -41,7 +48,7 @@ def store_url(value: object) -> SecretSource:
         return SecretSource(text)
     try:
         parts = urlsplit(text)
-        password = parts.password
+        password = parts.password or "password=" in parts.query
     except ValueError:
         raise WrongValue("the address of the store cannot be read", "write postgresql+psycopg://host/name") from None
     if parts.scheme not in {"sqlite", "postgresql+psycopg"}:
@@ -49,16 +56,16 @@ def store_url(value: object) -> SecretSource:
             f"the store cannot be of the kind {parts.scheme!r}",
             "write sqlite:///path or postgresql+psycopg://user:${NAME}@host/name",
         )
-    if password and not isinstance(value, Expanded):
-        raise WrongValue("a secret is written in plain text", "use postgresql+psycopg://user:${NAME}@host/name")
-    if password and isinstance(value, Expanded) and not _password_is_variable(value.source):
-        raise WrongValue("a secret is written in plain text", "use postgresql+psycopg://user:${NAME}@host/name")
+    if password and not (isinstance(value, Expanded) and _password_is_variable(value.written)):
+        raise PlainSecret("use postgresql+psycopg://user:${NAME}@host/name")
     return SecretSource(value.source if isinstance(value, Expanded) else text, text)
 
 
 def _password_is_variable(source: str) -> bool:
     if "://" not in source:
         return True
+    if "password=" in source:
+        return False
     told = source.partition("://")[2].rpartition("@")[0].partition(":")[2]
     return not told or re.fullmatch(r"\$\{\w+\}", told) is not None
 
