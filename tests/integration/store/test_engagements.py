@@ -99,6 +99,7 @@ def test_open_and_due_engagements(store):
     with store.reading() as work:
         assert [one.case_number for one in work.open_engagements()] == ["CS0000001", "CS0000002", "CS0000003"]
         assert [one.case_number for one in work.due_engagements(START)] == ["CS0000001", "CS0000003"]
+        assert len(work.all_engagements()) == 4
 
 
 def standing(store) -> Standing:
