@@ -17,10 +17,12 @@ from bridge.domain.facts import (
     CaseGone,
     CaseReopened,
     Confirm,
+    Delivered,
     DeliveryFailed,
     Engage,
     FieldsChanged,
     MessageKind,
+    NeverArrived,
     Override,
     RaiserAnswered,
     Reject,
@@ -35,7 +37,7 @@ Act: TypeAlias = Callable[[Situation, Engagement], Done]
 
 
 def _fact_text(situation: Situation) -> str:
-    """The words a person gave with the fact."""
+    """The words a person gave with the fact, or with the withdrawal that it lets through."""
     match situation.fact:
         case Tell(text=text) | Report(text=text) | RaiserAnswered(text=text):
             return text
@@ -43,6 +45,8 @@ def _fact_text(situation: Situation) -> str:
             return reason
         case CaseReopened(by=by):
             return f"The case was put back to work by {by}."
+        case Delivered() | NeverArrived():
+            return situation.engagement.withdraw_wanted
         case _:
             return ""
 
@@ -80,11 +84,16 @@ def learn(situation: Situation, engagement: Engagement) -> Done:
 
 
 def acknowledge(situation: Situation, engagement: Engagement) -> Done:
-    """Somebody at the desk has taken it: chases end."""
+    """Somebody at the desk has taken it: chases end, except after a date that the desk has named."""
     fact = situation.fact
     at = fact.at if isinstance(fact, Report) else situation.now
     return (
-        replace(engagement, acknowledged_at=engagement.acknowledged_at or at, next_chase_at=None, question_open=False),
+        replace(
+            engagement,
+            acknowledged_at=engagement.acknowledged_at or at,
+            next_chase_at=engagement.waiting_until,
+            question_open=False,
+        ),
         (),
     )
 
@@ -93,6 +102,11 @@ def wait_until(situation: Situation, engagement: Engagement) -> Done:
     """A date the desk waits for is remembered, and asked about when it has passed."""
     until = situation.fact.until if isinstance(situation.fact, Report) else None
     return replace(engagement, waiting_until=until, next_chase_at=until), ()
+
+
+def ask(_: Situation, engagement: Engagement) -> Done:
+    """The desk waits for us: it owes nothing meanwhile, and what answered an earlier question does not answer this."""
+    return replace(engagement, answer_ordinal=0, waiting_until=None, next_chase_at=None), ()
 
 
 def worked_around(situation: Situation, engagement: Engagement) -> Done:
@@ -113,6 +127,7 @@ def report_resolution(situation: Situation, engagement: Engagement) -> Done:
             resolution_note="",
             resolution_note_on=None,
             resolution_note_mod=0,
+            waiting_until=None,
             next_chase_at=None,
             question_open=False,
             answer_ordinal=0,
@@ -184,19 +199,20 @@ def remember_decline(situation: Situation, engagement: Engagement) -> Done:
 
 
 def send(message: MessageKind) -> Act:
-    """A message to the desk, with the words that came with the fact."""
+    """A message to the desk, with the words that came with the fact, unless they are the desk's own."""
 
     def act(situation: Situation, engagement: Engagement) -> Done:
         changes = situation.fact.changes if isinstance(situation.fact, FieldsChanged) else ()
-        return engagement, (Send(message, _fact_text(situation), changes),)
+        text = "" if isinstance(situation.fact, Report) else _fact_text(situation)
+        return engagement, (Send(message, text, changes),)
 
     act.__name__ = f"send_{message.value}"
     return act
 
 
 def answer_question(_: Situation, engagement: Engagement) -> Done:
-    """The message just decided is the answer the desk waits for; its delivery, not its writing, ends the wait."""
-    return replace(engagement, answer_ordinal=engagement.next_ordinal), ()
+    """The message just decided answers the desk's question; its delivery, or a later one's, ends the wait."""
+    return replace(engagement, answer_ordinal=engagement.answer_ordinal or engagement.next_ordinal), ()
 
 
 def question_answered(_: Situation, engagement: Engagement) -> Done:
@@ -251,11 +267,27 @@ def clear_undeliverable(_: Situation, engagement: Engagement) -> Done:
     return replace(engagement, undeliverable=False, refused_by=()), ()
 
 
+def dispute_decline(_: Situation, engagement: Engagement) -> Done:
+    """The newer decision counts: a decline that was accepted before is accepted no longer."""
+    return replace(engagement, decline_accepted_by=""), ()
+
+
 def chased(situation: Situation, engagement: Engagement) -> Done:
     """One chase more; the next one is due after the agreed time."""
     every = situation.agreement.chase_every
     again = situation.now + every if every else None
     return replace(engagement, chases=engagement.chases + 1, next_chase_at=again, waiting_until=None), ()
+
+
+def start_chasing(situation: Situation, engagement: Engagement) -> Done:
+    """The agreed time between chases begins now."""
+    every = situation.agreement.chase_every
+    return replace(engagement, next_chase_at=situation.now + every if every else None), ()
+
+
+def stop_chasing(_: Situation, engagement: Engagement) -> Done:
+    """Nothing is owed, so the clock need not ask again."""
+    return replace(engagement, next_chase_at=None), ()
 
 
 def new_round(situation: Situation, engagement: Engagement) -> Done:

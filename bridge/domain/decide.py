@@ -9,11 +9,14 @@ from datetime import datetime
 from bridge.domain.agreement import Agreement
 from bridge.domain.effects import Decision, Effect, Note
 from bridge.domain.engagement import Engagement, State
-from bridge.domain.facts import Fact, Report, ReportKind
+from bridge.domain.facts import Fact, Report
 from bridge.domain.situation import Situation
-from bridge.domain.transitions import TABLE, Row, kind_of
+from bridge.domain.transitions import TABLE, FactKind, Row, kind_of
 
 _ORDERED_STATES = frozenset(State) - {State.INCOMPLETE, State.CONFIRMED, State.DECLINED, State.WITHDRAWN}
+
+_SAYS_NOTHING_OF_THE_WORK = frozenset({FactKind.RECEIVED, FactKind.COMMENT})
+"""Columns that set no status, so that a status said before them and read after them is not late."""
 
 
 def decide(
@@ -35,8 +38,7 @@ def _is_older(engagement: Engagement, fact: Fact) -> bool:
     """A late, older report is filed and never moves the state; an automatic acknowledgement moves none anyway."""
     return (
         isinstance(fact, Report)
-        and fact.kind is not ReportKind.RECEIVED
-        and not fact.automatic
+        and kind_of(fact) is not FactKind.RECEIVED
         and fact.ordered
         and engagement.state in _ORDERED_STATES
         and engagement.last_report_at is not None
@@ -75,8 +77,8 @@ def _apply(situation: Situation, row: Row) -> Decision:
 
 
 def _newest(engagement: Engagement, report: Report) -> datetime | None:
-    """The time of the newest report that orders later ones; what a machine sends by itself orders nothing."""
-    if report.automatic or report.kind is ReportKind.RECEIVED or not report.ordered:
+    """The time of the newest report that orders later ones; receipts and free text order nothing."""
+    if kind_of(report) in _SAYS_NOTHING_OF_THE_WORK or not report.ordered:
         return engagement.last_report_at
     return max(report.at, engagement.last_report_at or report.at)
 

@@ -70,7 +70,7 @@ class Engagement:
     resolution_note_on: datetime | None = None
     resolution_note_mod: int = 0
     ended_at: datetime | None = None
-    #: time of the newest report that moved the state
+    #: time of the newest report that said how the work stands; later ones are ordered by it
     last_report_at: datetime | None = None
     undeliverable: bool = False
     #: recipients that refused our messages for good

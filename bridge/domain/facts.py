@@ -55,7 +55,7 @@ class Report:
     text: str = ""
     #: the desk's reference as learned from this report
     desk_reference: str = ""
-    #: made by a machine: never more than `received`
+    #: made by a machine: an acknowledgement or a remark of one is no more than `received`; a status counts as agreed
     automatic: bool = False
     #: False when the time cannot be ordered against earlier reports (no date, clock of another system)
     ordered: bool = True

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import TypeAlias
 
 from bridge.domain.agreement import Agreement, Confirmation
-from bridge.domain.engagement import Engagement, Standing
+from bridge.domain.engagement import Engagement, Standing, State
 from bridge.domain.facts import Bounced, Delivered, Engage, Fact, MessageKind, QuietOver, RaiserAnswered, Report
+from bridge.domain.hours import NeverOpenError, due
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,30 @@ def _report(situation: Situation) -> Report:
 def order_uncertain(situation: Situation) -> bool:
     """The report would take something back, and nothing proves that it is the newer one."""
     report, last = _report(situation), situation.engagement.last_report_at
-    return not report.ordered or (last is not None and report.at <= last)
+    return not report.ordered or last is None or report.at <= last
+
+
+def desk_reopens(situation: Situation) -> bool:
+    """The desk works on it again: what it says is certainly from after the end of the round."""
+    report, ended = _report(situation), situation.engagement.ended_at
+    return report.ordered and ended is not None and report.at > ended
 
 
 def never_attempted(situation: Situation) -> bool:
-    """The open message has not left, so nobody needs to be told that it is void."""
-    return situation.engagement.standing in {Standing.NONE, Standing.PENDING, Standing.FAILED}
+    """The open message has not left and the desk knows of nothing, so nobody needs to be told that it is void."""
+    engagement = situation.engagement
+    not_there = {Standing.NONE, Standing.PENDING, Standing.FAILED}
+    return engagement.received_at is None and engagement.standing in not_there
 
 
 def delivery_unknown(situation: Situation) -> bool:
-    """The desk may have the open message, or may not."""
-    return situation.engagement.standing is Standing.UNKNOWN
+    """The desk may have the open message, or may not, and has not been heard of."""
+    return situation.engagement.received_at is None and situation.engagement.standing is Standing.UNKNOWN
+
+
+def nothing_to_chase(situation: Situation) -> bool:
+    """The desk cannot owe an answer to what has not left, or is about to be withdrawn."""
+    return bool(situation.engagement.withdraw_wanted) or never_attempted(situation)
 
 
 def confirmed_by_desk(situation: Situation) -> bool:
@@ -68,6 +82,12 @@ def engaged_by_route(situation: Situation) -> bool:
     return isinstance(situation.fact, Engage) and situation.fact.automatic
 
 
+def another_round_open(situation: Situation) -> bool:
+    """A later round of the same desk goes on; at most one does."""
+    mine = situation.engagement
+    return any(other.is_open and (other.case, other.desk) == (mine.case, mine.desk) for other in situation.others)
+
+
 def raiser_accepts(situation: Situation) -> bool:
     """Who raised the case accepted, and the agreement asks for that word."""
     fact = situation.fact
@@ -82,7 +102,7 @@ def raiser_refuses(situation: Situation) -> bool:
 def answer_delivered(situation: Situation) -> bool:
     """The message that answers the desk's question has reached it."""
     fact, awaited = situation.fact, situation.engagement.answer_ordinal
-    return isinstance(fact, Delivered) and 0 < awaited <= fact.ordinal
+    return isinstance(fact, Delivered) and fact.message is MessageKind.TEXT and 0 < awaited <= fact.ordinal
 
 
 def withdraw_waits_for_open(situation: Situation) -> bool:
@@ -94,6 +114,11 @@ def withdraw_waits_for_open(situation: Situation) -> bool:
 def nobody_left(situation: Situation) -> bool:
     """Every required recipient refused for good."""
     return isinstance(situation.fact, Bounced) and situation.fact.permanent and not situation.fact.some_left
+
+
+def open_message_failed(situation: Situation) -> bool:
+    """What became a dead letter is the message that engages the desk."""
+    return getattr(situation.fact, "message", None) is MessageKind.OPEN
 
 
 def undeliverable(situation: Situation) -> bool:
@@ -109,12 +134,22 @@ def quiet_holds(situation: Situation) -> bool:
         and situation.agreement.confirmation is Confirmation.QUIET
         and not fact.unread_notes
         and not engagement.question_open
+        and _read_past_deadline(situation, fact)
     )
+
+
+def _read_past_deadline(situation: Situation, fact: QuietOver) -> bool:
+    """A desk that never works never lets the agreed time pass."""
+    reported, agreement = situation.engagement.reported_at, situation.agreement
+    try:
+        return reported is not None and fact.pulled_to >= due(reported, agreement.quiet_time, agreement.hours)
+    except NeverOpenError:
+        return False
 
 
 def decline_already_seen(situation: Situation) -> bool:
     """The direction names a desk that has itself declined this case: A to B to A."""
     direction = getattr(situation.fact, "direction", None)
     return direction is not None and any(
-        other.desk == direction and other.state.value == "declined" for other in situation.others
+        other.desk == direction and other.state is State.DECLINED for other in situation.others
     )

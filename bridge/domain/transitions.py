@@ -124,6 +124,12 @@ def _refuses(reason: str, when: Guard = always) -> Row:
 
 
 _LATE = _stays(do.note("late_report"), do.alert("late_report"), reason="the round is over: filed and flagged")
+_DESK_REOPENS = _stays(
+    do.note("round_proposed"),
+    do.alert("desk_reopens"),
+    reason="the desk works on it again: a new round is proposed",
+    when=if_.desk_reopens,
+)
 _ACCEPTS_AFTER_ALL = _stays(
     do.quarantine("the desk declined and now works on it: engage it again for a new round"),
     reason="declined before: a person decides whether a new round opens",
@@ -174,7 +180,15 @@ def _reports() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
     yield (
         WORKING,
         FactKind.QUESTION,
-        (_moves(State.AWAITING_INFORMATION, *_TAKEN, do.push, reason="the desk asks; its clock waits for the answer"),),
+        (
+            _moves(
+                State.AWAITING_INFORMATION,
+                *_TAKEN,
+                do.ask,
+                do.push,
+                reason="the desk asks; its clock waits for the answer",
+            ),
+        ),
     )
     yield (
         WORKING,
@@ -277,7 +291,13 @@ def _reports() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
         FactKind.QUESTION,
         (
             _UNORDERED,
-            _moves(State.AWAITING_INFORMATION, *back, do.push, reason="the desk takes its resolution back and asks"),
+            _moves(
+                State.AWAITING_INFORMATION,
+                *back,
+                do.ask,
+                do.push,
+                reason="the desk takes its resolution back and asks",
+            ),
         ),
     )
     yield (
@@ -291,6 +311,7 @@ def _reports() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
                 do.remember_direction,
                 do.remember_decline,
                 do.push,
+                do.cancel_unsent,
                 do.show_decline_loop,
                 do.end,
                 reason="declined after all, towards a desk that declined it too",
@@ -302,6 +323,7 @@ def _reports() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
                 do.remember_direction,
                 do.remember_decline,
                 do.push,
+                do.cancel_unsent,
                 do.propose_successor,
                 do.end,
                 reason="the desk takes its resolution back and declines",
@@ -323,7 +345,11 @@ def _reports() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
         ),
     )
 
-    for kind in (FactKind.ACKNOWLEDGED, FactKind.PROGRESS, FactKind.QUESTION, FactKind.WORKAROUND, FactKind.RESOLVED):
+    for kind in (FactKind.PROGRESS, FactKind.QUESTION, FactKind.WORKAROUND):
+        yield (State.CONFIRMED,), kind, (_DESK_REOPENS, _LATE)
+        yield (State.WITHDRAWN,), kind, (_LATE,)
+        yield (State.DECLINED,), kind, (_ACCEPTS_AFTER_ALL,)
+    for kind in (FactKind.ACKNOWLEDGED, FactKind.RESOLVED):
         yield (State.CONFIRMED, State.WITHDRAWN), kind, (_LATE,)
         yield (State.DECLINED,), kind, (_ACCEPTS_AFTER_ALL,)
     yield (State.CONFIRMED, State.WITHDRAWN), FactKind.DECLINED, (_LATE,)
@@ -356,6 +382,7 @@ def _commands() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
         FactKind.ENGAGE,
         (
             _stays(reason="a route never opens a second round by itself", when=if_.engaged_by_route),
+            _refuses("the desk is engaged already", when=if_.another_round_open),
             _stays(do.new_round, reason="engaged again: a new round opens"),
         ),
     )
@@ -438,6 +465,7 @@ def _commands() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
         FactKind.REJECT,
         (
             _stays(
+                do.dispute_decline,
                 do.send(MessageKind.REJECT),
                 do.note("decline_disputed"),
                 do.alert("decline_disputed"),
@@ -496,6 +524,7 @@ def _commands() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
         (
             _moves(
                 State.OPEN,
+                do.start_chasing,
                 do.send(MessageKind.OPEN),
                 do.note("override"),
                 reason="sent although contents are missing, by a resolver's decision",
@@ -551,7 +580,15 @@ def _case() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
     yield (
         (State.INCOMPLETE,),
         FactKind.COMPLETED,
-        (_moves(State.OPEN, do.send(MessageKind.OPEN), do.note("engaged"), reason="the contents are complete now"),),
+        (
+            _moves(
+                State.OPEN,
+                do.start_chasing,
+                do.send(MessageKind.OPEN),
+                do.note("engaged"),
+                reason="the contents are complete now",
+            ),
+        ),
     )
     yield (*STARTED, *ENDED), FactKind.COMPLETED, (_stays(reason="nothing was held back"),)
 
@@ -668,14 +705,35 @@ def _delivery() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
     )
     yield (State.INCOMPLETE, *ENDED), FactKind.NEVER_ARRIVED, (_stays(reason="it never arrived and is sent again"),)
 
+    blocked = _stays(
+        do.note("dead_letter"), do.alert("dead_letter"), reason="the message could not be delivered: blocked"
+    )
     yield (
-        (State.INCOMPLETE, *STARTED, State.CONFIRMED, State.DECLINED),
+        (State.OPEN,),
         FactKind.DELIVERY_FAILED,
         (
             _stays(
-                do.note("dead_letter"), do.alert("dead_letter"), reason="the message could not be delivered: blocked"
+                do.flag_undeliverable,
+                do.note("dead_letter"),
+                do.alert("dead_letter"),
+                reason="the case could not be delivered to the desk: blocked until its contacts are corrected",
+                when=if_.open_message_failed,
             ),
+            blocked,
         ),
+    )
+    yield (
+        (
+            State.INCOMPLETE,
+            State.ACKNOWLEDGED,
+            State.IN_PROGRESS,
+            State.AWAITING_INFORMATION,
+            State.RESOLUTION_REPORTED,
+            State.CONFIRMED,
+            State.DECLINED,
+        ),
+        FactKind.DELIVERY_FAILED,
+        (blocked,),
     )
     yield (
         (State.WITHDRAWN,),
@@ -772,7 +830,7 @@ def _clock() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
                 reason="nobody objected in the agreed time",
                 when=if_.quiet_holds,
             ),
-            _stays(reason="unread notes or an open question: silence is no consent"),
+            _stays(reason="too early, unread notes or an open question: silence is no consent"),
         ),
     )
     yield (State.INCOMPLETE, *WORKING, *ENDED), FactKind.QUIET_OVER, (_stays(reason="no resolution waits for quiet"),)
@@ -780,12 +838,24 @@ def _clock() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
     yield (
         (State.OPEN,),
         FactKind.CHASE_DUE,
-        (_stays(do.send(MessageKind.CHASE), do.chased, do.note("chase_sent"), reason="nobody has acknowledged it"),),
+        (
+            _stays(
+                do.start_chasing,
+                reason="the open message has not left, or is being withdrawn: nobody is chased for it",
+                when=if_.nothing_to_chase,
+            ),
+            _stays(do.send(MessageKind.CHASE), do.chased, do.note("chase_sent"), reason="nobody has acknowledged it"),
+        ),
     )
     yield (
         (State.ACKNOWLEDGED, State.IN_PROGRESS),
         FactKind.CHASE_DUE,
         (
+            _stays(
+                do.start_chasing,
+                reason="it is about to be withdrawn: nobody is chased for it",
+                when=if_.nothing_to_chase,
+            ),
             _stays(
                 do.send(MessageKind.CHASE), do.chased, do.note("chase_sent"), reason="the date the desk named passed"
             ),
@@ -794,7 +864,7 @@ def _clock() -> Iterable[tuple[Iterable[State], FactKind, tuple[Row, ...]]]:
     yield (
         (State.INCOMPLETE, State.AWAITING_INFORMATION, State.RESOLUTION_REPORTED, *ENDED),
         FactKind.CHASE_DUE,
-        (_stays(reason="the desk owes nothing now"),),
+        (_stays(do.stop_chasing, reason="the desk owes nothing now"),),
     )
 
     yield EVERY, FactKind.DUPLICATE, (_stays(reason="the same item again: recorded"),)
