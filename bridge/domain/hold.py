@@ -42,17 +42,17 @@ def verdict(engagements: Sequence[Engagement], agreement_of: AgreementOf) -> Ver
     Of each desk and case the newest round counts. Required ones must be confirmed or withdrawn; a declined one fixes
     nothing and needs a successor that confirms, or a resolver's decision.
     """
-    current = latest_rounds(engagements)
-    required = [engagement for engagement in current if engagement.required]
-    waiting = [reason for engagement in required if (reason := _waits(engagement, current))]
+    required = [engagement for engagement in latest_rounds(engagements) if engagement.required]
+    waiting = [reason for engagement in required if (reason := _waits(engagement, engagements))]
     if waiting:
         return Verdict(Answer.KEEP_OPEN, "; ".join(waiting))
-    confirmed = [engagement for engagement in required if engagement.state is State.CONFIRMED]
+    settling = {end.id: end for engagement in required if (end := _settled_by(engagement, engagements))}.values()
+    confirmed = [engagement for engagement in settling if engagement.state is State.CONFIRMED]
     if not confirmed:
         return Verdict(Answer.PERSON_MAY_RESOLVE, "no desk that the case waits for has confirmed a resolution")
     if any(agreement_of(engagement).afterwards is Afterwards.RELEASE for engagement in confirmed):
         return Verdict(Answer.PERSON_MAY_RESOLVE, "confirmed; by agreement a person resolves the case")
-    if any(engagement.state is State.DECLINED and engagement.decline_accepted_by for engagement in required):
+    if any(engagement.state is State.DECLINED for engagement in settling):
         return Verdict(Answer.PERSON_MAY_RESOLVE, "a decline was accepted by a person, who resolves the case")
     names = ", ".join(engagement.desk for engagement in confirmed)
     return Verdict(Answer.BRIDGE_MAY_RESOLVE, f"confirmed: {names}")
@@ -68,26 +68,33 @@ def latest_rounds(engagements: Iterable[Engagement]) -> tuple[Engagement, ...]:
     return tuple(newest.values())
 
 
-def _waits(engagement: Engagement, current: Sequence[Engagement]) -> str:
+def _waits(engagement: Engagement, engagements: Sequence[Engagement]) -> str:
     """Why the case waits for an engagement; empty if it does not."""
     if engagement.is_open:
         return f"{engagement.desk}: {engagement.state.value.replace('_', ' ')}"
-    if engagement.state is State.DECLINED and not _decline_settled(engagement, current):
+    if _settled_by(engagement, engagements) is None:
         return f"{engagement.desk}: declined, without a successor that confirms or a resolver's decision"
     return ""
 
 
-def _decline_settled(declined: Engagement, current: Sequence[Engagement]) -> bool:
-    """Follow the successors: one that confirmed settles the decline, as does a resolver's decision on the way."""
-    by_id: dict[EngagementId, Engagement] = {engagement.id: engagement for engagement in current}
+def _settled_by(ended: Engagement, engagements: Sequence[Engagement]) -> Engagement | None:
+    """Whose end settles an engagement: its own, unless it declined.
+
+    A decline is settled by a resolver who accepted it, or by its successor, of whose desk the newest round counts;
+    the successor may have declined in turn. A successor that was withdrawn settles nothing.
+    """
+    if ended.state is not State.DECLINED:
+        return ended
+    newest = {(one.case, one.desk): one for one in latest_rounds(engagements)}
+    by_id = {one.id: newest[one.case, one.desk] for one in engagements}
     seen: set[EngagementId] = set()
-    step: Engagement | None = declined
+    step: Engagement | None = ended
     while step is not None and step.id not in seen:
         seen.add(step.id)
         if step.decline_accepted_by or step.state is State.CONFIRMED:
-            return True
+            return step
         step = by_id.get(step.successor) if step.successor else None
-    return False
+    return None
 
 
 class Early(StrEnum):
@@ -124,26 +131,23 @@ def judge_resolution(
     ruling = verdict(engagements, agreement_of)
     if ruling.answer is not Answer.KEEP_OPEN:
         return Resolution(Early.ALLOWED, ruling.reason)
-    current = latest_rounds(engagements)
-    if _counts_as_confirmation(current, agreement_of, note_was_there):
+    waiting = [one for one in latest_rounds(engagements) if one.required and _waits(one, engagements)]
+    if _count_as_confirmation(waiting, agreement_of, note_was_there):
         return Resolution(Early.CONFIRMS, "every desk had reported its resolution, and the case said so")
     if closed:
         return Resolution(Early.CLOSED, ruling.reason)
     wants_reopen = any(
-        agreement_of(engagement).on_early_resolution is OnEarlyResolution.REOPEN
-        for engagement in current
-        if engagement.required and _waits(engagement, current)
+        agreement_of(engagement).on_early_resolution is OnEarlyResolution.REOPEN for engagement in waiting
     )
     if wants_reopen and reopens < MOST_REOPENS:
         return Resolution(Early.REOPEN, ruling.reason)
     return Resolution(Early.FLAG, ruling.reason)
 
 
-def _counts_as_confirmation(
-    current: Sequence[Engagement], agreement_of: AgreementOf, note_was_there: Callable[[Engagement], bool]
+def _count_as_confirmation(
+    waiting: Sequence[Engagement], agreement_of: AgreementOf, note_was_there: Callable[[Engagement], bool]
 ) -> bool:
-    waiting = [engagement for engagement in current if engagement.required and _waits(engagement, current)]
-    return bool(waiting) and all(
+    return all(
         engagement.state is State.RESOLUTION_REPORTED
         and agreement_of(engagement).confirmation is Confirmation.ELEXON
         and note_was_there(engagement)
