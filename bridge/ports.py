@@ -357,6 +357,14 @@ class Collector(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """Reads what arrives in a mailbox that all desks share."""
+
+    def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
+        """Which engagement an item belongs to and what it says; never raises on its contents."""
+        ...
+
+
 class Alerts(Protocol):
     """Where alarms go."""
 
@@ -403,6 +411,8 @@ class CaseRecord:
     gone: str = ""
     reopens: int = 0
     flagged: str = ""
+    #: desks whose engagement was observed or proposed already
+    offered: tuple[str, ...] = ()
     #: ordinal of the next write to the case
     next_ordinal: int = 1
 
@@ -491,6 +501,10 @@ class Transaction(Correspondence, Protocol):
         """Cases with an engagement that is open, or that the hold still waits for."""
         ...
 
+    def relatives(self, case: Case) -> tuple[SysId, ...]:
+        """The family of a case: the records it points at, and those known to point at it."""
+        ...
+
     def add_case(self, record: CaseRecord) -> None:
         """Raises `StaleCase` if somebody else added it in between."""
         ...
@@ -534,6 +548,17 @@ class Transaction(Correspondence, Protocol):
         retry_at: datetime | None = None,
     ) -> None:
         """Write the end of an attempt or settlement, give the claim back; raises `StaleWorker` under an old fence."""
+        ...
+
+    def prove_delivered(self, delivery: DeliveryId) -> None:
+        """The far side's own words show that a delivery arrived: settled as done, whoever holds it."""
+        ...
+
+    def intend(self, claim: Claim, frozen: Frozen | None, settle_within: timedelta) -> Claim:
+        """Write down that an attempt begins now (attempt number, frozen bytes at the first); raises `StaleWorker`.
+
+        In the transaction that decided on the attempt. "Absent" may not be concluded before now + `settle_within`.
+        """
         ...
 
     def set_delivery(self, delivery: DeliveryId, status: DeliveryStatus, *, error: str = "") -> None:
@@ -588,13 +613,6 @@ class Store(Protocol):
         """Take the head of a lane that is due, for recipients not excluded; one compare-and-set.
 
         An attempt whose lease ended becomes unknown here, and the claim is then a settling one.
-        """
-        ...
-
-    def intend(self, claim: Claim, frozen: Frozen | None, settle_within: timedelta) -> Claim:
-        """Write down that an attempt begins now (attempt number, frozen bytes at the first); raises `StaleWorker`.
-
-        "Absent" may not be concluded before now + `settle_within`.
         """
         ...
 

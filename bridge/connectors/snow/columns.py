@@ -69,7 +69,9 @@ def needed(table: str) -> tuple[str, ...]:
     if profile is None:
         return _RECORD
     written = (name for target in profile.targets.values() for name in target)
-    own = (profile.resolution_code, profile.resolution_notes, *profile.raisers, *profile.relatives, *written)
+    # The raiser's word counts only from the raiser: a journal entry names its author by user name.
+    authors = (f"{name}.user_name" for name in profile.raisers)
+    own = (profile.resolution_code, profile.resolution_notes, *profile.raisers, *authors, *profile.relatives, *written)
     return tuple(dict.fromkeys((*_RECORD, *own)))
 
 

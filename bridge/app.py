@@ -1,0 +1,222 @@
+"""The composition root: the only place where settings, store, far sides and steps meet."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from bridge.connectors.alerts import AlertSender
+from bridge.connectors.email_desk import EmailDesk
+from bridge.connectors.mail.collecting import MailboxCollector
+from bridge.connectors.mail.reading import MailReader
+from bridge.connectors.mail.settings import MailSettings
+from bridge.connectors.mail.signing import Keys
+from bridge.connectors.mail.writing import Writer
+from bridge.connectors.servicenow import Basic, ClientCredentials, Connection, ServiceNow
+from bridge.domain.errors import ConfigurationError
+from bridge.domain.ids import DeskName
+from bridge.ports import DeskConnector, Store, Stream
+from bridge.settings import BasicAuth, Configuration, HoldRule, HoldSettings, SourceSettings
+from bridge.store import SqlStore, open_store
+from bridge.sync.schedule import Service
+from bridge.sync.surroundings import HoldPolicy, Source, Surroundings, Timing
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present, UTC."""
+        return datetime.now(UTC)
+
+
+class SystemRandom:
+    """Chance: jitter need not be secret, salts must be."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """A float between the two."""
+        return random.uniform(low, high)  # noqa: S311 - jitter
+
+    def token(self, size: int) -> bytes:
+        """Unpredictable bytes."""
+        return secrets.token_bytes(size)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Everything that speaks mail."""
+
+    settings: MailSettings
+    reader: MailReader
+    connectors: dict[DeskName, DeskConnector]
+    collector: MailboxCollector
+
+
+class Application:
+    """A configured bridge. Use it as a context manager: it closes its connections."""
+
+    def __init__(self, configuration: Configuration, *, worker: bool = False) -> None:
+        self.configuration = configuration
+        self.store: SqlStore = open_store(
+            configuration.store.get_secret_value(), random=SystemRandom(), exclusive_worker=worker
+        )
+        if worker:
+            self.store.take_over_orphans()
+        self.worker = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(3)}"
+        self.servicenow = servicenow(configuration)
+        self.mail = _mail(configuration, self.store)
+        self.around = self._surroundings()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections; an interrupted step loses nothing."""
+        self.servicenow.close()
+        self.store.close()
+
+    def service(self) -> Service:
+        """The scheduled service."""
+        every = self.configuration.mail.every.total_seconds() if self.configuration.mail else 30.0
+        return Service(
+            self.around,
+            tick=self.configuration.tick.total_seconds(),
+            collect_every=every,
+            beat=self.beat,
+        )
+
+    def beat(self) -> None:
+        """Leave a sign of life in the store, which `health` reads."""
+        with self.store.transaction() as tx:
+            tx.beat(self.worker, "run")
+
+    def _surroundings(self) -> Surroundings:
+        configured = self.configuration
+        delivery = configured.delivery
+        return Surroundings(
+            instance=configured.instance,
+            store=self.store,
+            source=self.servicenow,
+            desks=configured.desks,
+            connectors=self.mail.connectors,
+            collectors=[self.mail.collector],
+            reader=self.mail.reader,
+            alerts=AlertSender(
+                settings=self.mail.settings,
+                mail=configured.alerts.mail,
+                webhooks=[configured.alerts.webhook.get_secret_value()] if configured.alerts.webhook else [],
+            ),
+            router=configured.router,
+            random=SystemRandom(),
+            sources=[_source(source) for source in configured.sources],
+            integration_user=configured.servicenow.user,
+            resolver_group=configured.resolver_group,
+            worker=self.worker,
+            go_live=configured.go_live,
+            hold=_hold(configured.hold),
+            max_new_engagements=configured.max_new_engagements_per_cycle,
+            timing=Timing(
+                client_timeout=delivery.client_timeout,
+                far_limit=delivery.far_side_limit,
+                margin=delivery.margin,
+                lease=delivery.lease,
+                retry_base=delivery.retry_first,
+                retry_cap=delivery.retry_longest,
+                most_attempts=delivery.max_attempts,
+            ),
+        )
+
+
+def servicenow(configuration: Configuration) -> ServiceNow:
+    """The connector for Elexon's instance."""
+    settings = configuration.servicenow
+    connection = Connection(
+        settings.url,
+        connect_timeout=settings.connect_timeout.total_seconds(),
+        read_timeout=settings.read_timeout.total_seconds(),
+        sees_every_row=settings.sees_every_row,
+    )
+    login = (
+        Basic(settings.auth.username, settings.auth.password.get_secret_value())
+        if isinstance(settings.auth, BasicAuth)
+        else ClientCredentials(
+            connection,
+            settings.auth.client_id,
+            settings.auth.client_secret.get_secret_value(),
+            monotonic=time.monotonic,
+        )
+    )
+    return ServiceNow(
+        connection,
+        login,
+        clock=SystemClock(),
+        random=SystemRandom(),
+        user=settings.user,
+        fields=configuration.fields,
+    )
+
+
+def _mail(configuration: Configuration, store: Store) -> Mail:
+    configured = configuration.mail
+    if configured is None:
+        raise ConfigurationError("no mailbox is configured", remedy="add mail: to bridge.yaml")
+    settings = MailSettings(
+        smtp_url=configured.smtp,
+        imap_url=configured.imap,
+        address=configured.address,
+        keys=Keys(tuple(key.get_secret_value().encode() for key in configuration.signing_keys)),
+        username=configured.username,
+        password=configured.password.get_secret_value() if configured.password else "",
+        display_name=configured.display_name,
+        environment=configuration.environment.value,
+        allow=configured.allow,
+        allow_plaintext=configured.allow_plaintext,
+        timeout=configured.timeout.total_seconds(),
+        ca_file=configured.ca_file,
+        mailbox=configured.folder,
+        largest_mail=configured.largest_mail,
+        authserv_id=configured.authserv_id,
+    )
+    reader = MailReader(settings, configuration.desks)
+    writer = Writer(settings)
+    connectors: dict[DeskName, DeskConnector] = {
+        name: EmailDesk(name, desk.latest.email, settings, writer=writer, reader=reader)
+        for name, desk in configuration.desks.by_name.items()
+    }
+    return Mail(settings, reader, connectors, MailboxCollector(settings, store))
+
+
+def _source(settings: SourceSettings) -> Source:
+    cases = settings.stream
+    return Source(
+        cases=cases,
+        journals=Stream(
+            f"{cases.name}/journals",
+            "sys_journal_field",
+            f"name={cases.table}^elementINcomments,work_notes",
+            time_field="sys_created_on",
+        ),
+        attachments=Stream(
+            f"{cases.name}/attachments", "sys_attachment", f"table_name={cases.table}", time_field="sys_created_on"
+        ),
+        every=settings.every,
+        page_size=settings.page_size,
+        lag=settings.lag,
+        overlap=settings.overlap,
+    )
+
+
+def _hold(settings: HoldSettings) -> HoldPolicy:
+    return HoldPolicy(settings.desks if settings.rule is HoldRule.NAMED else settings.rule.value)

@@ -1,0 +1,438 @@
+"""One case inside one transaction.
+
+`Casework` gathers what is decided about a case - engagements, messages, writes, events - and closes with the
+compare-and-set of the case's version: of two that decided on the same picture, one decides again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from bridge.domain.agreement import Agreement, Confirmation
+from bridge.domain.case import Case
+from bridge.domain.decide import decide
+from bridge.domain.delivery import (
+    SERVICENOW,
+    Delivery,
+    DeliveryKind,
+    case_lane,
+    chase_lane,
+    engagement_lane,
+)
+from bridge.domain.effects import (
+    Alert,
+    CancelUnsent,
+    Decision,
+    Effect,
+    NewRound,
+    Note,
+    PushReport,
+    Quarantine,
+    Reopen,
+    Send,
+)
+from bridge.domain.engagement import Engagement, Standing, State
+from bridge.domain.facts import Delivered, Fact, MessageKind, Report, ReportKind
+from bridge.domain.hold import Answer, Verdict, verdict
+from bridge.domain.ids import DeliveryId, DeskName, delivery_id, engagement_id, reference
+from bridge.mapping.completeness import missing
+from bridge.mapping.notes import note as note_text
+from bridge.mapping.update import case_update, report_values
+from bridge.ports import CaseRecord, TrailEvent, Transaction
+from bridge.sync.alarm import raise_alert
+from bridge.sync.marks import signed_text
+from bridge.sync.surroundings import Surroundings
+from bridge.sync.telling import fact_name, listed, personal_values
+
+_URGENT = frozenset({MessageKind.CHASE, MessageKind.ESCALATION})
+RESOLVES = "resolves"
+REOPENS = "reopens"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who and what brought a decision about."""
+
+    who: str
+    what: str
+
+
+class Casework:
+    """Decisions on one case; nothing is kept unless `close` succeeds."""
+
+    def __init__(self, tx: Transaction, around: Surroundings, record: CaseRecord, cause: Cause) -> None:
+        self.tx = tx
+        self.around = around
+        self.record = record
+        self.cause = cause
+        self.now = tx.now()
+        self.engagements: list[Engagement] = list(tx.engagements(record.sys_id))
+        self.quarantined = ""
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def agreement(self, engagement: Engagement) -> Agreement:
+        """The version that a round is pinned to."""
+        return self.around.desks.agreement(engagement)
+
+    @property
+    def case(self) -> Case:
+        """The last revision that was decided upon."""
+        if self.record.shadow is None:
+            return Case(self.record.table, self.record.sys_id, {"number": self.record.number})
+        return self.record.shadow
+
+    def newest(self, desk: DeskName) -> Engagement | None:
+        """The newest round of a desk."""
+        rounds = [engagement for engagement in self.engagements if engagement.desk == desk]
+        return max(rounds, key=lambda engagement: engagement.round, default=None)
+
+    def open(self) -> list[Engagement]:
+        """The rounds that go on."""
+        return [engagement for engagement in self.engagements if engagement.is_open]
+
+    def family(self) -> list[Engagement]:
+        """The engagements of the case, of the records it points at, and of those that point at it."""
+        relatives = [
+            engagement
+            for relative in self.tx.relatives(self.case)
+            if relative != self.record.sys_id
+            for engagement in self.tx.engagements(relative)
+        ]
+        return [*self.engagements, *relatives]
+
+    def verdict(self) -> Verdict:
+        """The hold's answer for the case as decided so far."""
+        return verdict(self.family(), self.agreement)
+
+    # ── deciding ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def engage(
+        self, desk: DeskName, by: str, *, agreement: Agreement, successor_to: Engagement | None = None
+    ) -> Engagement:
+        """Open a round with a desk. Contents that are missing hold it back and are named in a work note."""
+        earlier = self.newest(desk)
+        number = earlier.round + 1 if earlier else 1
+        identity = engagement_id(self.around.instance, self.record.sys_id, desk, number)
+        lacking = missing(self.case, agreement)
+        first = not any(engagement.lead for engagement in self.engagements)
+        engagement = Engagement(
+            id=identity,
+            reference=reference(identity),
+            case=self.record.sys_id,
+            case_number=self.record.number,
+            desk=desk,
+            round=number,
+            agreement_version=agreement.version,
+            opened_at=self.now,
+            state=State.INCOMPLETE if lacking else State.OPEN,
+            required=self._must_confirm(desk, first=first),
+            lead=first,
+            next_chase_at=self.now + agreement.chase_every if agreement.chase_every else None,
+        )
+        self.engagements.append(engagement)
+        declined = successor_to or self._declined_without_successor(desk)
+        if declined is not None:
+            self._keep(replace(declined, successor=identity))
+        self._event("engaged", engagement, {"state": engagement.state.value, "by": by})
+        if lacking:
+            self._perform(engagement, Note("incomplete", {"desk": desk, "by": by, "missing": listed(lacking)}))
+        else:
+            engagement = self._perform(engagement, Send(MessageKind.OPEN))
+            self._perform(engagement, Note("engaged", {"desk": desk, "by": by, "round": str(number)}))
+        self._keep(self._current(engagement))
+        return self._current(engagement)
+
+    def apply(self, engagement: Engagement, fact: Fact) -> Decision:
+        """Decide on a fact and carry out what the decision asks for."""
+        if self._proves_delivery(engagement, fact):
+            engagement = self._settle_open_message(engagement)
+        others = [other for other in self.engagements if other.id != engagement.id]
+        ruling = self.verdict()
+        decision = decide(engagement, fact, self.agreement(engagement), self.now, others)
+        before, after = engagement.state, decision.engagement.state
+        self._replace(decision.engagement)
+        self._event(
+            "decided",
+            decision.engagement,
+            {"fact": fact_name(fact), "from": before.value, "to": after.value, "reason": decision.reason},
+            personal_values(fact),
+        )
+        current = decision.engagement
+        for effect in decision.effects:
+            current = self._perform(self._current(current), effect)
+        self._keep(self._current(current))
+        self._follow_verdict(ruling)
+        return decision
+
+    def _proves_delivery(self, engagement: Engagement, fact: Fact) -> bool:
+        """A report by mail or portal shows that the open message is there, whatever its attempt's end."""
+        return isinstance(fact, Report) and fact.channel != "telephone" and engagement.standing is Standing.UNKNOWN
+
+    def _settle_open_message(self, engagement: Engagement) -> Engagement:
+        for delivery in self.tx.deliveries(engagement=engagement.id, pending=True):
+            if delivery.payload.get("kind") == MessageKind.OPEN.value and delivery.attempts:
+                self.tx.prove_delivered(delivery.id)
+        engagement = replace(engagement, standing=Standing.SENT)
+        self._replace(engagement)
+        self.apply(engagement, Delivered(MessageKind.OPEN, 1))
+        return self._current(engagement)
+
+    def _follow_verdict(self, before: Verdict) -> None:
+        """Where the hold has come to another answer: resolve the case, or say that a person may."""
+        ruling = self.verdict()
+        if ruling.answer is before.answer or self.case.phase.is_over:
+            return
+        match ruling.answer:
+            case Answer.BRIDGE_MAY_RESOLVE:
+                self.resolve(ruling.reason)
+            case Answer.PERSON_MAY_RESOLVE:
+                self.say("released", {"reason": ruling.reason})
+            case Answer.KEEP_OPEN:
+                pass
+            case _:
+                assert_never(ruling.answer)
+
+    # ── writing to the case ──────────────────────────────────────────────────────────────────────────────────────
+
+    def resolve(self, reason: str) -> None:
+        """Put the resolving write into the lane; the verdict is asked again when it is claimed."""
+        profile = self.case.profile
+        confirmed = [engagement for engagement in self.engagements if engagement.state is State.CONFIRMED]
+        if not confirmed:
+            return
+        if any(delivery.payload.get("purpose") == RESOLVES for delivery in self._unfinished_writes()):
+            return
+        text = "\n".join(f"{engagement.desk}: {engagement.resolution or 'resolved'}" for engagement in confirmed)
+        code = self.agreement(confirmed[-1]).resolution_codes.get(self.record.table, "")
+        fields = {**profile.targets["resolved"], profile.resolution_notes: text}
+        if code:
+            fields[profile.resolution_code] = code
+        body = note_text("all_confirmed_resolving", {"reason": reason, "text": text})
+        self.write(fields=fields, note=body, purpose=RESOLVES)
+
+    def write(
+        self, *, fields: Mapping[str, str] | None = None, note: str = "", comment: str = "", purpose: str = ""
+    ) -> DeliveryId:
+        """One PATCH of the case. Each carries a journal entry that ends with the delivery's reference."""
+        ordinal = self.record.next_ordinal
+        identity = delivery_id(self.around.instance, self.record.sys_id, self.record.table, 0, ordinal)
+        self.record = replace(self.record, next_ordinal=ordinal + 1)
+        element, text = ("comments", comment) if comment else ("work_notes", note)
+        payload = {
+            "fields": dict(fields or {}),
+            "element": element,
+            "text": signed_text(text, identity),
+            "purpose": purpose,
+            "table": self.record.table,
+        }
+        self.tx.enqueue(
+            Delivery(
+                identity,
+                DeliveryKind.WRITE,
+                SERVICENOW,
+                case_lane(self.record.sys_id),
+                payload,
+                case=self.record.sys_id,
+            )
+        )
+        return identity
+
+    def say(self, name: str, values: Mapping[str, str]) -> DeliveryId:
+        """A work note of ours."""
+        return self.write(note=note_text(name, values))
+
+    def reopen(self, reason: str) -> None:
+        """Undo a foreign early resolution."""
+        self.record = replace(self.record, reopens=self.record.reopens + 1)
+        fields = self.case.profile.targets["open"]
+        body = note_text("early_resolution_reopened", {"reason": reason})
+        self.write(fields=fields, note=body, purpose=REOPENS)
+
+    def alert(self, code: str, text: str) -> None:
+        """An alarm, once for each event that raises it."""
+        raise_alert(
+            self.tx,
+            self.around.instance,
+            code,
+            text,
+            case=self.record.sys_id,
+            number=self.record.number,
+            cause=self.cause.what,
+        )
+
+    def event(self, kind: str, facts: Mapping[str, object], personal: Mapping[str, str] | None = None) -> None:
+        """A trail event about the case itself."""
+        self.tx.record(
+            TrailEvent(
+                kind,
+                self.cause.who,
+                self.record.sys_id,
+                self.record.number,
+                cause=self.cause.what,
+                facts=facts,
+                personal=personal or {},
+            )
+        )
+
+    def close(self) -> CaseRecord:
+        """Compare-and-set of the case's version; raises `StaleCase` if somebody decided in between."""
+        self.record = self.tx.save_case(self.record)
+        return self.record
+
+    # ── effects ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _perform(self, engagement: Engagement, effect: Effect) -> Engagement:
+        match effect:
+            case Send():
+                return self._send(engagement, effect)
+            case CancelUnsent():
+                for cancelled in self.tx.cancel_unattempted(engagement.id):
+                    self._event("message_cancelled", engagement, {"delivery": cancelled})
+            case Note(name, values):
+                self.say(name, {"case": self.record.number, **values})
+            case PushReport(report):
+                return self._push(engagement, report)
+            case Alert(code, text):
+                self.alert(code, text)
+            case Quarantine(why):
+                self.quarantined = why
+            case NewRound(by):
+                self._open_new_round(engagement, by)
+            case Reopen(why):
+                self.reopen(why)
+            case _:
+                assert_never(effect)
+        return engagement
+
+    def _send(self, engagement: Engagement, effect: Send) -> Engagement:
+        ordinal = engagement.next_ordinal
+        identity = delivery_id(self.around.instance, engagement.case, engagement.desk, engagement.round, ordinal)
+        urgent = effect.message in _URGENT
+        payload = {
+            "kind": effect.message.value,
+            "text": effect.text,
+            "changes": [list(change) for change in effect.changes],
+            "ordinal": ordinal,
+        }
+        self.tx.enqueue(
+            Delivery(
+                identity,
+                DeliveryKind.MESSAGE,
+                engagement.desk,
+                chase_lane(engagement.id) if urgent else engagement_lane(engagement.id),
+                payload,
+                case=engagement.case,
+                engagement=engagement.id,
+                valid_if="still_owed" if urgent else "",
+            )
+        )
+        engagement = replace(engagement, next_ordinal=ordinal + 1)
+        self._replace(engagement)
+        self._event(
+            "message_decided",
+            engagement,
+            {"message": effect.message.value, "delivery": identity},
+            {"text": effect.text} if effect.text else {},
+        )
+        return engagement
+
+    def _push(self, engagement: Engagement, report: Report) -> Engagement:
+        agreement = self.agreement(engagement)
+        others = [other for other in self.engagements if other.id != engagement.id]
+        update = case_update(report, self.case, engagement, agreement, others)
+        if update.comment:
+            self.write(comment=update.comment)
+        note = self._told_otherwise(report, engagement, agreement) or update.note
+        fields = {name: value for name, value in update.fields.items() if value != self.case.values.get(name, "")}
+        if not (note or fields):
+            return engagement
+        # A state write always carries a note: it is by the note that ServiceNow can be asked whether it was done.
+        note = note or note_text(f"report_{report.kind.value}", report_values(report, self.case, engagement))
+        identity = self.write(fields=fields, note=note)
+        if engagement.state is State.RESOLUTION_REPORTED and report.kind is ReportKind.RESOLVED:
+            engagement = replace(engagement, resolution_note=identity)
+            self._replace(engagement)
+            self._ask_the_raiser(engagement, agreement)
+        return engagement
+
+    def _told_otherwise(self, report: Report, engagement: Engagement, agreement: Agreement) -> str:
+        """The wording that asks the resolvers for their word stands for the plain one."""
+        asks = agreement.confirmation is Confirmation.ELEXON and engagement.state is State.RESOLUTION_REPORTED
+        if not asks or report.kind is not ReportKind.RESOLVED:
+            return ""
+        return note_text("resolution_reported_confirm", report_values(report, self.case, engagement))
+
+    def _ask_the_raiser(self, engagement: Engagement, agreement: Agreement) -> None:
+        if agreement.confirmation is Confirmation.RAISER:
+            values = {"desk": engagement.desk, "text": engagement.resolution, "case": self.record.number}
+            self.write(comment=note_text("raiser_confirm_request", values))
+
+    def _open_new_round(self, engagement: Engagement, by: str) -> None:
+        agreement = self.around.desks.by_name[engagement.desk].agreement_on(self.now.date()) or self.agreement(
+            engagement
+        )
+        opened = self.engage(engagement.desk, by, agreement=agreement)
+        self.say("new_round", {"desk": engagement.desk, "round": str(opened.round), "by": by})
+
+    # ── bookkeeping ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _must_confirm(self, desk: DeskName, *, first: bool) -> bool:
+        policy = self.around.hold.confirm
+        if policy == "all":
+            return True
+        return first if policy == "lead" else desk in policy
+
+    def _declined_without_successor(self, desk: DeskName) -> Engagement | None:
+        waiting = [
+            engagement
+            for engagement in self.engagements
+            if engagement.state is State.DECLINED
+            and engagement.desk != desk
+            and engagement.successor is None
+            and not engagement.decline_accepted_by
+        ]
+        named = [engagement for engagement in waiting if engagement.direction == desk]
+        return next(reversed(named or waiting), None)
+
+    def _unfinished_writes(self) -> list[Delivery]:
+        return [
+            delivery
+            for delivery in self.tx.deliveries(case=self.record.sys_id, pending=True)
+            if delivery.kind is DeliveryKind.WRITE
+        ]
+
+    def _current(self, engagement: Engagement) -> Engagement:
+        return next((other for other in self.engagements if other.id == engagement.id), engagement)
+
+    def _replace(self, engagement: Engagement) -> None:
+        self.engagements = [engagement if other.id == engagement.id else other for other in self.engagements]
+
+    def _keep(self, engagement: Engagement) -> None:
+        self._replace(engagement)
+        self.tx.save_engagement(engagement)
+
+    def _event(
+        self,
+        kind: str,
+        engagement: Engagement,
+        facts: Mapping[str, object],
+        personal: Mapping[str, str] | None = None,
+    ) -> None:
+        self.tx.record(
+            TrailEvent(
+                kind,
+                self.cause.who,
+                engagement.case,
+                engagement.case_number,
+                engagement.id,
+                engagement.round,
+                engagement.desk,
+                self.cause.what,
+                engagement.agreement_version,
+                facts,
+                personal or {},
+            )
+        )

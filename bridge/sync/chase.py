@@ -1,0 +1,79 @@
+"""Chase: what time brings - silence that confirms, answers that are owed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.domain.agreement import Agreement, Confirmation
+from bridge.domain.engagement import Engagement, State
+from bridge.domain.facts import ChaseDue, Fact, QuietOver
+from bridge.domain.hours import due as due_after
+from bridge.ports import Transaction
+from bridge.sync.casework import Casework, Cause
+from bridge.sync.deciding import until_settled
+from bridge.sync.surroundings import Surroundings
+
+
+@dataclass
+class ChaseReport:
+    """What one pass did."""
+
+    chased: int = 0
+    confirmed: int = 0
+
+
+def chase(around: Surroundings) -> ChaseReport:
+    """Decide on every engagement for which an agreed time has passed."""
+    report = ChaseReport()
+    with around.store.transaction() as tx:
+        due = tx.due_engagements(tx.now())
+    for engagement in due:
+        until_settled(around, lambda tx, due=engagement: _decide(tx, around, due, report))  # type: ignore[misc]
+    return report
+
+
+def _decide(tx: Transaction, around: Surroundings, due: Engagement, report: ChaseReport) -> None:
+    record = tx.case(due.case)
+    engagement = tx.engagement(due.id)
+    if record is None or record.parked or engagement is None or not engagement.is_open:
+        return
+    fact = owed(tx, around, engagement)
+    if fact is None:
+        return
+    work = Casework(tx, around, record, Cause("clock", f"clock:{tx.now().isoformat(timespec='seconds')}"))
+    current = next(other for other in work.engagements if other.id == engagement.id)
+    decision = work.apply(current, fact)
+    work.close()
+    report.chased += isinstance(fact, ChaseDue)
+    report.confirmed += decision.engagement.state is State.CONFIRMED
+
+
+def owed(tx: Transaction, around: Surroundings, engagement: Engagement) -> Fact | None:
+    """What the passing of time means for an engagement; None if nothing. Only reads."""
+    agreement = around.desks.agreement(engagement)
+    now = tx.now()
+    if engagement.state is State.RESOLUTION_REPORTED and agreement.confirmation is Confirmation.QUIET:
+        return _quiet(tx, around, engagement, agreement)
+    if engagement.next_chase_at is not None and engagement.next_chase_at <= now:
+        return ChaseDue()
+    return None
+
+
+def _quiet(tx: Transaction, around: Surroundings, engagement: Engagement, agreement: Agreement) -> QuietOver | None:
+    """Silence counts only up to a pull that is younger than the deadline."""
+    if engagement.reported_at is None or engagement.question_open:
+        return None
+    deadline = due_after(engagement.reported_at, agreement.quiet_time, agreement.hours)
+    pulled_to = _pulled_to(tx, around)
+    if pulled_to is None or pulled_to < deadline:
+        return None
+    unread = any(item.case == engagement.case for item in tx.unapplied(10_000))
+    return None if unread else QuietOver(pulled_to, unread_notes=False)
+
+
+def _pulled_to(tx: Transaction, around: Surroundings) -> datetime | None:
+    """How far every stream has been read; None before the first complete pull."""
+    reached = [tx.cursor(stream.name) for source in around.sources for stream in (source.cases, source.journals)]
+    marks = [cursor.watermark for cursor in reached if cursor is not None]
+    return min(marks) if marks and len(marks) == len(reached) else None

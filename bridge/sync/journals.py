@@ -1,0 +1,286 @@
+"""What people write into a case: commands in work notes, the raiser's word, what is shared - and our own echoes."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import structlog
+
+from bridge.domain.agreement import Agreement, Mode, ShareNotes
+from bridge.domain.case import Case
+from bridge.domain.engagement import Engagement, State
+from bridge.domain.facts import Confirm, Engage, Fact, Override, RaiserAnswered, Reject, Report, Tell, Withdraw
+from bridge.domain.ids import DeliveryId, DeskName, reference
+from bridge.mapping.entries import attachment_of, journal_of
+from bridge.mapping.notecommands import (
+    Command,
+    ConfirmCommand,
+    EngageCommand,
+    HeardCommand,
+    Misunderstood,
+    OverrideCommand,
+    RejectCommand,
+    TellCommand,
+    WithdrawCommand,
+    parse,
+)
+from bridge.ports import CaseRecord, InboxItem, InboxState, JournalEntry, TrailEvent, Transaction
+from bridge.sync.casework import Casework, Cause
+from bridge.sync.deciding import until_settled
+from bridge.sync.marks import mark_in, normalised
+from bridge.sync.roster import Roster
+from bridge.sync.surroundings import Surroundings
+
+log = structlog.get_logger()
+
+WORK_NOTES = "work_notes"
+
+
+def apply_attachment(around: Surroundings, _: Roster, item: InboxItem) -> InboxState:
+    """A file that came to an engaged case is recorded; it goes out with the next opening message."""
+    entry = attachment_of(item.raw)
+
+    def record(tx: Transaction) -> InboxState:
+        case = tx.case(entry.case)
+        tx.record(
+            TrailEvent(
+                "file_seen",
+                f"servicenow:{entry.author}",
+                entry.case,
+                case.number if case else "",
+                cause=f"attachment:{entry.sys_id}",
+                facts={"size": entry.size, "sha256": entry.sha256, "content_type": entry.content_type},
+                personal={"file_name": entry.file_name},
+            )
+        )
+        tx.settle_item(item.id, InboxState.FILED, "recorded", case=entry.case)
+        return InboxState.FILED
+
+    return until_settled(around, record)
+
+
+def apply_journal(around: Surroundings, roster: Roster, item: InboxItem) -> InboxState:
+    """One journal entry: by us an echo, by others a command, a word of the raiser's, something shared, or nothing."""
+    entry = journal_of(item.raw)
+    if entry.author == around.integration_user:
+        return until_settled(around, lambda tx: _echo(tx, around, item, entry))
+    resolver = entry.author in roster.resolvers()
+    fresh = _read_if_unknown(around, entry) if resolver else None
+    return until_settled(around, lambda tx: _entry(tx, around, item, entry, fresh, resolver=resolver))
+
+
+def _read_if_unknown(around: Surroundings, entry: JournalEntry) -> Case | None:
+    """A case that nobody was engaged for yet, read before the transaction."""
+    with around.store.transaction() as tx:
+        known = tx.case(entry.case)
+    return around.source.read(entry.table, entry.case) if known is None else None
+
+
+def _echo(tx: Transaction, around: Surroundings, item: InboxItem, entry: JournalEntry) -> InboxState:
+    """An entry of ours is bound to the delivery that wrote it; it is never read for commands nor forwarded."""
+    record = tx.case(entry.case)
+    delivery = _written_by(tx, entry)
+    if delivery is not None and tx.bind_journal(entry.sys_id, delivery):
+        tx.settle_item(item.id, InboxState.FILED, "our own entry", case=entry.case)
+        return InboxState.FILED
+    why = "a second entry of one delivery" if delivery is not None else "by our user, and no delivery of ours wrote it"
+    tx.settle_item(item.id, InboxState.FILED, why, case=entry.case)
+    if record is not None:
+        work = Casework(tx, around, record, Cause(f"servicenow:{entry.author}", f"journal:{entry.sys_id}"))
+        code = "duplicate_entry" if delivery is not None else "unexplained_entry"
+        work.event(code, {"entry": entry.sys_id, "element": entry.element}, {"text": entry.text})
+        work.alert(code, f"{record.number}: a journal entry {why}")
+        work.close()
+    return InboxState.FILED
+
+
+def _written_by(tx: Transaction, entry: JournalEntry) -> DeliveryId | None:
+    """The delivery of this case and field whose reference the entry ends with, or whose very words it has."""
+    mark = mark_in(entry.text)
+    same_text: list[DeliveryId] = []
+    for delivery in tx.deliveries(case=entry.case):
+        if delivery.payload.get("element") != entry.element or not delivery.attempts:
+            continue
+        if mark is not None and reference(delivery.id) == mark:
+            return delivery.id
+        if mark is None and normalised(str(delivery.payload["text"])) == normalised(entry.text):
+            same_text.append(delivery.id)
+    return same_text[0] if same_text else None
+
+
+def _entry(
+    tx: Transaction,
+    around: Surroundings,
+    item: InboxItem,
+    entry: JournalEntry,
+    fresh: Case | None,
+    *,
+    resolver: bool,
+) -> InboxState:
+    record = tx.case(entry.case)
+    if record is None:
+        if fresh is None:
+            tx.settle_item(item.id, InboxState.INERT, "a case that nobody is engaged for", case=entry.case)
+            return InboxState.INERT
+        record = CaseRecord(fresh.sys_id, fresh.table, fresh.number, 0, shadow=fresh)
+        tx.add_case(record)
+    work = Casework(tx, around, record, Cause(f"servicenow:{entry.author}", f"journal:{entry.sys_id}"))
+    if around.go_live is not None and entry.created_on < around.go_live:
+        return _settled(work, item, InboxState.INERT, "from before go-live")
+    if entry.element == WORK_NOTES and resolver and (commands := parse(entry.text, work.around.desks.by_name)):
+        for command in commands:
+            _obey(work, entry, command)
+        return _settled(work, item, InboxState.APPLIED, f"{len(commands)} command(s)")
+    shared = _take_word_or_share(work, entry)
+    return _settled(work, item, InboxState.APPLIED if shared else InboxState.FILED, shared or "nothing to do")
+
+
+def _settled(work: Casework, item: InboxItem, state: InboxState, reason: str) -> InboxState:
+    work.tx.settle_item(item.id, state, reason, case=work.record.sys_id)
+    work.close()
+    return state
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _obey(work: Casework, entry: JournalEntry, command: Command | Misunderstood) -> None:
+    """Carry a command out, or answer why it cannot be."""
+    if isinstance(command, Misunderstood):
+        _refuse(work, "", command.why, entry.author)
+        return
+    if isinstance(command, EngageCommand):
+        _engage(work, entry, command)
+        return
+    engagement, why = _addressed(work, command.desk)
+    if engagement is None:
+        _refuse(work, command.desk or "", why, entry.author)
+        return
+    work.apply(engagement, _fact(entry, command))
+
+
+def _fact(entry: JournalEntry, command: Command) -> Fact:
+    by = entry.author
+    match command:
+        case EngageCommand():
+            return Engage(by)
+        case TellCommand(text=text):
+            return Tell(by, text)
+        case ConfirmCommand():
+            return Confirm(by)
+        case RejectCommand(reason=reason):
+            return Reject(by, reason)
+        case WithdrawCommand(reason=reason):
+            return Withdraw(by, reason)
+        case OverrideCommand(reason=reason):
+            return Override(by, reason)
+        case HeardCommand():
+            return _heard(entry, command)
+        case _:
+            assert_never(command)
+
+
+def _heard(entry: JournalEntry, command: HeardCommand) -> Report:
+    """A report by telephone, as it was written down."""
+    return Report(
+        kind=command.report,
+        at=entry.created_on,
+        text=f"{command.text}\n(by telephone from {command.name}, noted by {entry.author})".strip(),
+        desk_reference=command.desk_reference,
+        direction=command.direction,
+        until=command.until,
+        channel="telephone",
+    )
+
+
+def _addressed(work: Casework, named: DeskName | None) -> tuple[Engagement | None, str]:
+    """The engagement that a command is about: the named desk's newest round, or the only one that is open."""
+    if named is not None:
+        return work.newest(named), f"@{named} is not engaged in this case"
+    going_on = work.open() or [engagement for engagement in work.engagements if engagement.state is State.DECLINED]
+    if len(going_on) == 1:
+        return going_on[0], ""
+    if not going_on:
+        return None, "no desk is engaged in this case"
+    return None, f"several desks are engaged; name one: {', '.join('@' + one.desk for one in going_on)}"
+
+
+def _names(work: Casework) -> str:
+    return ", ".join(f"@{name}" for name in sorted(work.around.desks.by_name))
+
+
+def _engage(work: Casework, entry: JournalEntry, command: EngageCommand) -> None:
+    desk = _desk_to_engage(work, command)
+    if desk is None:
+        _refuse(work, "", f"name the desk: #engage @desk; there are {_names(work)}", entry.author)
+        return
+    configured = work.around.desks.by_name[desk]
+    if configured.mode is Mode.OBSERVE:
+        # Nothing leaves while a desk is observed, not even an answer.
+        work.event("observed", {"desk": desk, "command": "engage"}, {"by": entry.author})
+        return
+    agreement = configured.agreement_on(work.now.date())
+    if agreement is None:
+        _refuse(work, desk, "no version of its agreement is in force yet", entry.author)
+        return
+    earlier = work.newest(desk)
+    if earlier is not None:
+        work.apply(earlier, Engage(entry.author))
+    elif work.case.phase.is_over:
+        _refuse(work, desk, f"the case is {work.case.phase.value}", entry.author)
+    else:
+        work.engage(desk, entry.author, agreement=agreement)
+
+
+def _desk_to_engage(work: Casework, command: EngageCommand) -> DeskName | None:
+    """The named desk, or the one that was proposed last."""
+    if command.desk is not None:
+        return command.desk
+    return DeskName(work.record.offered[-1]) if work.record.offered else None
+
+
+def _refuse(work: Casework, desk: str, why: str, by: str) -> None:
+    work.event("command_refused", {"desk": desk, "why": why}, {"by": by})
+    work.say("refused_command", {"desk": desk, "reason": why, "by": by})
+
+
+# ── the raiser's word, and what is shared ─────────────────────────────────────────────────────────────────────────────
+
+
+def _take_word_or_share(work: Casework, entry: JournalEntry) -> str:
+    """What happens to an entry that is no command; empty if nothing does."""
+    if entry.element != WORK_NOTES and entry.author in _raisers(work.case):
+        answer = _raisers_answer(entry)
+        if answer is not None:
+            for engagement in work.open():
+                work.apply(engagement, answer)
+            return "the raiser's word"
+    told = 0
+    for engagement in work.open():
+        if engagement.state is not State.INCOMPLETE and _is_shared(work.agreement(engagement), entry):
+            text = f"{entry.author}, {entry.created_on:%Y-%m-%d %H:%M} UTC:\n{entry.text}"
+            work.apply(engagement, Tell(entry.author, text))
+            told += 1
+    return f"shared with {told} desk(s)" if told else ""
+
+
+def _raisers(case: Case) -> frozenset[str]:
+    """User names of those who raised the case, by the dot-walked columns that are read with it."""
+    names = (case.values.get(f"{column}.user_name", "") for column in case.profile.raisers)
+    first = next((name for name in names if name), "")
+    return frozenset({first} - {""})
+
+
+def _raisers_answer(entry: JournalEntry) -> RaiserAnswered | None:
+    for command in parse(entry.text):
+        if isinstance(command, ConfirmCommand):
+            return RaiserAnswered(entry.author, accepted=True)
+        if isinstance(command, RejectCommand):
+            return RaiserAnswered(entry.author, accepted=False, text=command.reason)
+    return None
+
+
+def _is_shared(agreement: Agreement, entry: JournalEntry) -> bool:
+    if entry.element == WORK_NOTES:
+        return agreement.share.work_notes is ShareNotes.ALL
+    return agreement.share.comments

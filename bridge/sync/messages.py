@@ -1,0 +1,194 @@
+"""Messages to desks: composed and frozen at the first intent, sent by the desk's connector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from bridge.domain.agreement import Agreement
+from bridge.domain.case import Case
+from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
+from bridge.domain.engagement import Engagement, State
+from bridge.domain.errors import StoreError
+from bridge.domain.facts import Bounced, Delivered, DeliveryFailed, Fact, MessageKind, NeverArrived
+from bridge.domain.ids import DeskName
+from bridge.mapping.message import compose
+from bridge.ports import AttachmentEntry, DeskConnector, File, Frozen, OutboundMessage, TrailEvent, Transaction
+from bridge.sync.casework import Casework, Cause
+from bridge.sync.dispatch import CannotAsk, Prepared
+from bridge.sync.files import shared_files
+from bridge.sync.surroundings import Surroundings
+
+log = structlog.get_logger()
+
+
+class MessagePerformer:
+    """Delivers messages to desks."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    def prepare(self, claim: Claim) -> Prepared | None:
+        """Render the message unless it is frozen already; a chase that is no longer owed is cancelled."""
+        delivery = claim.delivery
+        with self._around.store.transaction() as tx:
+            engagement = _engagement(tx, delivery)
+            record = tx.case(engagement.case)
+            thread = tx.sent_message_ids(engagement.id)
+            now = tx.now()
+            if delivery.valid_if and not _still_owed(engagement, now):
+                tx.finish(claim, DeliveryStatus.CANCELLED, error="no longer owed")
+                return None
+        if delivery.frozen is not None:
+            return Prepared(Frozen(delivery.frozen, delivery.message_id, delivery.recipients))
+        if record is None or record.shadow is None:
+            raise StoreError(
+                f"the case of {engagement.reference} is not in the store", remedy="restore the backup whole"
+            )
+        agreement = self._around.desks.agreement(engagement)
+        files = self._files(engagement) if carries_files(delivery) else ()
+        message = composed(delivery, record.shadow, engagement, agreement, now, thread=thread, files=files)
+        return Prepared(self._connector(delivery).freeze(message, now))
+
+    def intend(self, claim: Claim, prepared: Prepared) -> Claim | None:
+        """Write the attempt and, the first time, the bytes down."""
+        with self._around.store.transaction() as tx:
+            return tx.intend(claim, prepared.frozen, self._around.timing.settle_within)
+
+    def perform(self, claim: Claim, frozen: Frozen) -> Receipt:
+        """Hand the bytes to the desk's connector."""
+        return self._connector(claim.delivery).send(frozen, claim.attempt)
+
+    def ask(self, claim: Claim) -> Receipt | None:
+        """Ask the desk's portal; mail cannot be asked."""
+        connector = self._connector(claim.delivery)
+        if not connector.can_find:
+            raise CannotAsk("mail cannot be asked")
+        return connector.find(claim.delivery)
+
+    def done(self, tx: Transaction, claim: Claim, receipt: Receipt) -> None:
+        """The message is there: recorded, and the engagement learns of it."""
+        kind, ordinal = _what(claim.delivery)
+        refused = tuple(receipt.detail.get("refused", ()))
+        facts: list[Fact] = [Delivered(kind, ordinal)]
+        if refused:
+            facts.append(Bounced(kind, refused, permanent=True, some_left=True))
+        self._take(tx, claim, facts, "message_delivered", {"message_id": claim.delivery.message_id})
+
+    def absent(self, tx: Transaction, claim: Claim) -> None:
+        """The portal does not have it: it is sent again."""
+        self._take(tx, claim, [NeverArrived(_what(claim.delivery)[0])], "message_absent", {})
+
+    def failed(self, tx: Transaction, claim: Claim, error: str) -> None:
+        """A dead letter: the lane is blocked and people are told."""
+        self._take(tx, claim, [DeliveryFailed(_what(claim.delivery)[0], error)], "message_failed", {"error": error})
+
+    def _take(self, tx: Transaction, claim: Claim, facts: Sequence[Fact], kind: str, told: dict[str, str]) -> None:
+        delivery = claim.delivery
+        engagement = _engagement(tx, delivery)
+        record = tx.case(engagement.case)
+        if record is None:
+            raise StoreError(
+                f"the case of {engagement.reference} is not in the store", remedy="restore the backup whole"
+            )
+        work = Casework(tx, self._around, record, Cause("bridge", f"delivery:{delivery.id}"))
+        tx.record(
+            TrailEvent(
+                kind,
+                "bridge",
+                engagement.case,
+                engagement.case_number,
+                engagement.id,
+                engagement.round,
+                engagement.desk,
+                f"delivery:{delivery.id}",
+                engagement.agreement_version,
+                {"message": delivery.payload["kind"], "attempt": claim.attempt, "fence": claim.fence, **told},
+            )
+        )
+        for fact in facts:
+            current = next(other for other in work.engagements if other.id == engagement.id)
+            work.apply(current, fact)
+        work.close()
+
+    def _files(self, engagement: Engagement) -> tuple[File, ...]:
+        rule = self._around.desks.agreement(engagement).share.attachments
+        return shared_files(
+            self._around.source, engagement.case, rule, lambda entry, why: self._left_out(engagement, entry, why)
+        )
+
+    def _left_out(self, engagement: Engagement, entry: AttachmentEntry, why: str) -> None:
+        with self._around.store.transaction() as tx:
+            tx.record(
+                TrailEvent(
+                    "file_left_out",
+                    "bridge",
+                    engagement.case,
+                    engagement.case_number,
+                    engagement.id,
+                    engagement.round,
+                    engagement.desk,
+                    f"attachment:{entry.sys_id}",
+                    engagement.agreement_version,
+                    {"size": entry.size, "why": why},
+                    {"file_name": entry.file_name},
+                )
+            )
+
+    def _connector(self, delivery: Delivery) -> DeskConnector:
+        return self._around.connectors[DeskName(delivery.recipient)]
+
+
+def composed(
+    delivery: Delivery,
+    case: Case,
+    engagement: Engagement,
+    agreement: Agreement,
+    now: datetime,
+    *,
+    thread: Sequence[str] = (),
+    files: Sequence[File] = (),
+) -> OutboundMessage:
+    """The message of a delivery that was decided, about the case as it stands now."""
+    return compose(
+        MessageKind(delivery.payload["kind"]),
+        case,
+        engagement,
+        agreement,
+        now,
+        text=delivery.payload["text"],
+        changes=[tuple(change) for change in delivery.payload["changes"]],
+        thread=thread,
+        files=files,
+        id=delivery.id,
+        ordinal=delivery.payload["ordinal"],
+    )
+
+
+def carries_files(delivery: Delivery) -> bool:
+    """The case's files go with the opening message only."""
+    return bool(delivery.payload["kind"] == MessageKind.OPEN.value)
+
+
+def _what(delivery: Delivery) -> tuple[MessageKind, int]:
+    return MessageKind(delivery.payload["kind"]), int(delivery.payload["ordinal"])
+
+
+def _engagement(tx: Transaction, delivery: Delivery) -> Engagement:
+    found = tx.engagement(delivery.engagement) if delivery.engagement else None
+    if found is None:
+        raise StoreError(f"delivery {delivery.id} belongs to no engagement", remedy="restore the backup whole")
+    return found
+
+
+def _still_owed(engagement: Engagement, now: datetime) -> bool:
+    """A chase is owed while nobody has acknowledged, or after the date that the desk named."""
+    match engagement.state:
+        case State.OPEN:
+            return engagement.acknowledged_at is None
+        case State.ACKNOWLEDGED | State.IN_PROGRESS:
+            return engagement.next_chase_at is None or engagement.next_chase_at > now
+        case _:
+            return False

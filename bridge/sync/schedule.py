@@ -1,0 +1,106 @@
+"""The service: APScheduler ticks, the steps do the work, SIGTERM drains.
+
+Of several replicas one pulls each source and one collects (leadership by the store); every replica applies and
+dispatches, because cases and lanes are guarded one by one.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from bridge.domain.errors import BridgeError
+from bridge.ports import Store
+from bridge.sync.cycle import Cycle, steps
+from bridge.sync.surroundings import Surroundings
+
+log = structlog.get_logger()
+
+
+class Service:
+    """Runs until it is told to stop, then finishes what is under way."""
+
+    def __init__(self, around: Surroundings, *, tick: float, collect_every: float, beat: Callable[[], None]) -> None:
+        self._around = around
+        self._cycle = Cycle(around)
+        self._tick = tick
+        self._collect_every = collect_every
+        self._beat = beat
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Ask the service to drain and end."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Block until stopped."""
+        scheduler = self._scheduler()
+        scheduler.start()
+        log.info("service_started", worker=self._around.worker, jobs=[job.id for job in scheduler.get_jobs()])
+        self._stopping.wait()
+        log.info("service_draining")
+        scheduler.shutdown(wait=True)
+        log.info("service_stopped")
+
+    def run_with_signals(self) -> None:
+        """As `run`, ended by SIGTERM or SIGINT."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self.stop())
+        self.run()
+
+    def _scheduler(self) -> BackgroundScheduler:
+        jobs: dict[str, tuple[float, Callable[[], Any]]] = {
+            **{
+                name: (every, self._led(name, do))
+                for name, (every, do) in steps(self._cycle, self._around.sources).items()
+            },
+            "collect": (self._collect_every, self._led("collect", self._cycle.collect)),
+            "work": (self._tick, lambda: self._cycle.work(stop=self._stopping.is_set)),
+            "beat": (min(self._tick * 5, 10.0), self._beat),
+        }
+        scheduler = BackgroundScheduler(
+            timezone="UTC",
+            executors={"default": ThreadPoolExecutor(max(4, len(jobs)))},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        for name, (every, do) in jobs.items():
+            scheduler.add_job(
+                self._guarded(name, do), "interval", seconds=every, id=name, next_run_time=_at_once(scheduler)
+            )
+        return scheduler
+
+    def _led(self, name: str, do: Callable[[], Any]) -> Callable[[], Any]:
+        store: Store = self._around.store
+
+        def tick() -> None:
+            with store.leadership(name) as leads:
+                if leads:
+                    do()
+
+        return tick
+
+    def _guarded(self, name: str, do: Callable[[], Any]) -> Callable[[], None]:
+        """A failing tick is logged and the next one tries again: the step's own transaction kept everything whole."""
+
+        def tick() -> None:
+            if self._stopping.is_set():
+                return
+            try:
+                do()
+            except BridgeError as error:
+                log.warning("step_failed", step=name, code=error.code, error=str(error), retryable=error.retryable)
+            except Exception as error:
+                log.exception("step_failed", step=name, error=type(error).__name__)
+
+        return tick
+
+
+def _at_once(scheduler: BackgroundScheduler) -> Any:  # noqa: ANN401 - APScheduler publishes no types
+    return datetime.now(scheduler.timezone)

@@ -1,0 +1,88 @@
+"""What every step works with. Built once by `app`, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bridge.domain.ids import DeskName
+from bridge.mapping.routing import Router
+from bridge.ports import Alerts, CaseSource, Collector, DeskConnector, Desks, Random, Reader, Store, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPolicy:
+    """Which of several desks must confirm: `all`, `lead` (the first engaged), or the named ones."""
+
+    confirm: str | tuple[DeskName, ...] = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long things may take. All are durations of wall-clock time."""
+
+    #: one call to the far side, connection and answer together, at our end
+    client_timeout: timedelta = timedelta(seconds=30)
+    #: after which ServiceNow itself ends a transaction (60 s for tables)
+    far_limit: timedelta = timedelta(seconds=60)
+    margin: timedelta = timedelta(seconds=15)
+    #: how long a worker may hold a delivery: longer than the I/O deadline and the far side's limit together
+    lease: timedelta = timedelta(seconds=120)
+    #: first wait before a delivery is tried again, doubled each time
+    retry_base: timedelta = timedelta(seconds=5)
+    retry_cap: timedelta = timedelta(minutes=15)
+    #: attempts that certainly failed for a passing reason before a delivery becomes a dead letter
+    most_attempts: int = 50
+
+    @property
+    def settle_within(self) -> timedelta:
+        """After an attempt's start, how long the far side may still carry it out."""
+        return self.client_timeout + self.far_limit + self.margin
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One stream of cases with the journals and files that belong to it."""
+
+    cases: Stream
+    journals: Stream
+    attachments: Stream
+    every: timedelta
+    page_size: int
+    lag: timedelta
+    overlap: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The far sides, the store, the rules and the settings."""
+
+    instance: str
+    store: Store
+    source: CaseSource
+    desks: Desks
+    connectors: Mapping[DeskName, DeskConnector]
+    collectors: Sequence[Collector]
+    reader: Reader
+    alerts: Alerts
+    router: Router
+    random: Random
+    sources: Sequence[Source]
+    #: the bridge's own user in ServiceNow
+    integration_user: str
+    #: whose work notes are commands
+    resolver_group: str
+    worker: str
+    go_live: datetime | None = None
+    hold: HoldPolicy = HoldPolicy()
+    max_new_engagements: int = 20
+    timing: Timing = Timing()
+    #: pages of one stream in one cycle, so that a busy table cannot starve the others
+    max_pages: int = 200
+    #: deliveries under way at once
+    concurrency: int = 4
+
+    def go_live_of(self, desk: DeskName) -> datetime | None:
+        """The instant before which nothing of a desk is acted upon."""
+        return self.desks.by_name[desk].go_live or self.go_live

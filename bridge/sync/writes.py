@@ -1,0 +1,208 @@
+"""Writes to the original case: one PATCH, the verdict asked in the transaction that intends it.
+
+The Table API has no conditional write. What is promised is this: the verdict is computed on a record read just before,
+together with the intent, under the case's version; a state write is never repeated blindly but decided again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bridge.domain.case import Case, Phase, parse_time
+from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
+from bridge.domain.engagement import Engagement
+from bridge.domain.errors import NotFound, StoreError
+from bridge.domain.hold import Answer
+from bridge.domain.ids import SysId, reference
+from bridge.ports import CaseRecord, Frozen, Transaction
+from bridge.sync.casework import REOPENS, RESOLVES, Casework, Cause
+from bridge.sync.deciding import until_settled
+from bridge.sync.dispatch import Prepared
+from bridge.sync.marks import mark_in
+from bridge.sync.surroundings import Surroundings
+
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+_CLOCKS_APART = timedelta(days=1)
+"""How far ServiceNow's clock and the store's may differ before a journal entry of ours could be overlooked."""
+
+
+class WritePerformer:
+    """Delivers notes, comments and states to ServiceNow."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    def prepare(self, claim: Claim) -> Prepared | None:
+        """Read the record as it is now."""
+        delivery = claim.delivery
+        table, sys_id = _target(delivery)
+        fresh = self._around.source.read(table, sys_id)
+        if fresh is None:
+            raise NotFound(
+                "the case cannot be read", case=sys_id, remedy="look at it in ServiceNow, then retry or cancel"
+            )
+        frozen = delivery.frozen or _body(delivery.payload)
+        return Prepared(Frozen(frozen, "", ()), fresh)
+
+    def intend(self, claim: Claim, prepared: Prepared) -> Claim | None:
+        """Take the verdict and write the intent down together, or settle the delivery without an attempt."""
+        return until_settled(self._around, lambda tx: self._intend_once(tx, claim, prepared))
+
+    def _intend_once(self, tx: Transaction, claim: Claim, prepared: Prepared) -> Claim | None:
+        delivery, fresh = claim.delivery, prepared.fresh
+        if fresh is None:
+            raise StoreError("a write is intended on a record read just before", remedy="report this as a defect")
+        work = Casework(tx, self._around, _record(tx, delivery), _cause(delivery))
+        refusal = _refusal(work, delivery, fresh)
+        if refusal:
+            tx.finish(claim, DeliveryStatus.CANCELLED, error=refusal)
+            work.event("write_withheld", {"delivery": delivery.id, "purpose": _purpose(delivery), "why": refusal})
+            if _still_worth_saying(delivery, fresh):
+                _say_without_state(work, delivery)
+            if fresh.phase is Phase.CLOSED:
+                work.alert("closed_case", f"{work.record.number} is closed and takes no more notes; open a child case")
+            work.close()
+            return None
+        # The version moves with the intent: a decision taken meanwhile comes before it, or after it, never beside it.
+        work.close()
+        return tx.intend(claim, prepared.frozen, self._around.timing.settle_within)
+
+    def perform(self, claim: Claim, frozen: Frozen) -> Receipt:
+        """The PATCH."""
+        table, sys_id = _target(claim.delivery)
+        return self._around.source.write(table, sys_id, json.loads(frozen.content))
+
+    def ask(self, claim: Claim) -> Receipt | None:
+        """Look for our journal entry: it was written by the same PATCH as the fields."""
+        table, sys_id = _target(claim.delivery)
+        mine = reference(claim.delivery.id)
+        since = (claim.started_at or _EVER) - _CLOCKS_APART
+        for entry in self._around.source.journals([sys_id], since):
+            if entry.author == self._around.integration_user and mark_in(entry.text) == mine:
+                now = self._around.source.read(table, sys_id)
+                return Receipt(entry.sys_id, _stamps(now))
+        return None
+
+    def done(self, tx: Transaction, claim: Claim, receipt: Receipt) -> None:
+        """What we wrote is known from now on, so that it is not taken for somebody else's change."""
+        delivery = claim.delivery
+        work = Casework(tx, self._around, _record(tx, delivery), _cause(delivery))
+        if receipt.far_id:
+            tx.bind_journal(SysId(receipt.far_id), delivery.id)
+        fields = {name: str(value) for name, value in delivery.payload["fields"].items()}
+        if work.record.shadow is not None:
+            work.record = replace(work.record, shadow=_with(work.record.shadow, fields, receipt.detail))
+        for engagement in work.engagements:
+            if engagement.resolution_note == delivery.id:
+                tx.save_engagement(_noted(engagement, receipt, tx.now()))
+        work.event(
+            "case_written",
+            {
+                "delivery": delivery.id,
+                "purpose": _purpose(delivery),
+                "fields": sorted(fields),
+                "state": fields.get("state", ""),
+                "element": delivery.payload["element"],
+                "attempt": claim.attempt,
+            },
+            {"text": delivery.payload["text"]},
+        )
+        work.close()
+
+    def absent(self, tx: Transaction, claim: Claim) -> None:
+        """ServiceNow never carried it out: it is decided again at the next claim."""
+        work = Casework(tx, self._around, _record(tx, claim.delivery), _cause(claim.delivery))
+        work.event("write_absent", {"delivery": claim.delivery.id})
+        work.close()
+
+    def failed(self, tx: Transaction, claim: Claim, error: str) -> None:
+        """ServiceNow refuses it: a matter for people."""
+        work = Casework(tx, self._around, _record(tx, claim.delivery), _cause(claim.delivery))
+        work.event(
+            "write_refused", {"delivery": claim.delivery.id, "purpose": _purpose(claim.delivery), "error": error}
+        )
+        work.alert("write_refused", f"{work.record.number}: ServiceNow refused a write: {error}")
+        work.close()
+
+
+def _refusal(work: Casework, delivery: Delivery, fresh: Case) -> str:
+    """Why this write must not be attempted now; empty if it may."""
+    purpose, phase = _purpose(delivery), fresh.phase
+    if phase is Phase.CLOSED:
+        return "the case is closed"
+    if purpose == RESOLVES:
+        if phase.is_over:
+            return f"the case is {phase.value} already"
+        ruling = work.verdict()
+        return "" if ruling.answer is Answer.BRIDGE_MAY_RESOLVE else f"the hold: {ruling.reason}"
+    if purpose == REOPENS:
+        return "" if phase is Phase.RESOLVED else f"the case is {phase.value} again"
+    if "state" in delivery.payload["fields"] and phase.is_over:
+        return f"the case is {phase.value}; a report does not change that"
+    return ""
+
+
+def _still_worth_saying(delivery: Delivery, fresh: Case) -> bool:
+    return _purpose(delivery) == "" and fresh.phase is not Phase.CLOSED
+
+
+def _say_without_state(work: Casework, delivery: Delivery) -> None:
+    """The report is told although the state is not changed, under an identity of its own."""
+    fields = {name: value for name, value in delivery.payload["fields"].items() if name.startswith("correlation")}
+    text = delivery.payload["text"].rpartition("\n")[0]
+    if delivery.payload["element"] == "comments":
+        work.write(fields=fields, comment=text)
+    else:
+        work.write(fields=fields, note=text)
+
+
+def _target(delivery: Delivery) -> tuple[str, SysId]:
+    if delivery.case is None:
+        raise StoreError(f"delivery {delivery.id} belongs to no case", remedy="restore the backup whole")
+    return delivery.payload["table"], delivery.case
+
+
+def _record(tx: Transaction, delivery: Delivery) -> CaseRecord:
+    record = tx.case(_target(delivery)[1])
+    if record is None:
+        raise StoreError(f"the case of delivery {delivery.id} is not in the store", remedy="restore the backup whole")
+    return record
+
+
+def _cause(delivery: Delivery) -> Cause:
+    return Cause("bridge", f"delivery:{delivery.id}")
+
+
+def _purpose(delivery: Delivery) -> str:
+    return str(delivery.payload["purpose"])
+
+
+def _body(payload: Mapping[str, object]) -> bytes:
+    fields = payload["fields"]
+    body = {**(fields if isinstance(fields, Mapping) else {}), str(payload["element"]): payload["text"]}
+    return json.dumps(body, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _stamps(case: Case | None) -> dict[str, str]:
+    names = ("sys_mod_count", "sys_updated_on")
+    return {name: case.values[name] for name in names if case is not None and name in case.values}
+
+
+def _with(shadow: Case, fields: Mapping[str, str], detail: Mapping[str, object]) -> Case:
+    """The shadow with what we wrote; the display values of those fields are no longer known."""
+    stamps = {name: str(detail[name]) for name in ("sys_mod_count", "sys_updated_on") if name in detail}
+    displays = {name: text for name, text in shadow.displays.items() if name not in fields}
+    return replace(shadow, values={**shadow.values, **fields, **stamps}, displays=displays)
+
+
+def _noted(engagement: Engagement, receipt: Receipt, now: datetime) -> Engagement:
+    """Remember when the resolver could read of the reported resolution."""
+    on = str(receipt.detail.get("sys_updated_on", ""))
+    return replace(
+        engagement,
+        resolution_note_on=parse_time(on) if on else now,
+        resolution_note_mod=int(str(receipt.detail.get("sys_mod_count") or 0)),
+    )
