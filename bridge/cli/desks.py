@@ -1,0 +1,160 @@
+"""`desks`, and the switches that hold the bridge back: `pause`, `resume`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bridge.cli.options import AsJson, OfCase, OfDesk
+from bridge.cli.output import print_json, print_lines, print_rows
+from bridge.cli.session import Session, case_named, change, desk_named, session_of
+from bridge.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.domain.agreement import Desk
+    from bridge.ports import Transaction
+    from bridge.settings import Configuration
+
+Everything = Annotated[bool, typer.Option("--all", help="Everything: ServiceNow and all desks.")]
+Engaging = Annotated[bool, typer.Option("--engaging", help="New engagements only; what was begun goes on.")]
+WhyNot = Annotated[str, typer.Option("--reason", help="Why; shown to others and kept in the trail.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    desks = typer.Typer(help="The configured desks.", no_args_is_help=True)
+    desks.command("list", epilog="Example: cpsd-bridge desks list --json")(list_)
+    desks.callback()(_topic)
+    app.add_typer(desks, name="desks")
+    app.command(epilog='Example: cpsd-bridge pause --desk dcc-service-desk --reason "their mail server is moved"')(
+        pause
+    )
+    app.command(epilog="Example: cpsd-bridge resume --engaging")(resume)
+
+
+def _topic() -> None:
+    """Keep `desks list` two words although it is the only one."""
+
+
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the desks: who they are, how they are reached, what the bridge does for them."""
+    session = session_of(context)
+    configuration = session.configuration()
+    with session.store(configuration) as store, store.reading() as tx:
+        rows = _rows(tx, configuration)
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(list(rows[0]), rows)
+
+
+def _rows(tx: Transaction, configuration: Configuration) -> list[dict[str, object]]:
+    from collections import Counter
+
+    counts = Counter(engagement.desk for engagement in tx.open_engagements())
+    today, controls = tx.now().date(), tx.controls()
+    rows: list[dict[str, object]] = []
+    for name, desk in sorted(configuration.desks.by_name.items()):
+        agreement = desk.agreement_on(today)
+        rows.append(
+            {
+                "desk": name,
+                "party": desk.party,
+                "mode": desk.mode.value,
+                "paused": _is_paused(controls, desk),
+                "agreement_version": agreement.version if agreement else None,
+                "method": "email",
+                "to": list(desk.latest.email.to),
+                "confirmation": agreement.confirmation.value if agreement else "",
+                "open_engagements": counts[name],
+            }
+        )
+    return rows
+
+
+def _is_paused(controls: Mapping[str, str], desk: Desk) -> bool:
+    from bridge.sync.dispatch import PAUSED_ALL, paused_desk
+
+    return PAUSED_ALL in controls or paused_desk(desk.name) in controls
+
+
+def pause(
+    context: typer.Context,
+    desk: OfDesk = None,
+    everything: Everything = False,
+    engaging: Engaging = False,
+    reason: WhyNot = "",
+) -> None:
+    """Hold deliveries back: to one desk, to everybody, or new engagements. What was decided waits in the outbox."""
+    session = session_of(context)
+    configuration = session.configuration()
+    name, told = _switch(configuration, desk, everything=everything, engaging=engaging)
+    with session.store(configuration) as store:
+
+        def switch(tx: Transaction) -> None:
+            session.record(tx, "pause", {"what": told}, reason=reason, desk=desk or "")
+            tx.set_control(name, session.operator, session.who)
+
+        change(store, switch)
+    print_lines(f"paused: {told}")
+
+
+def resume(
+    context: typer.Context,
+    desk: OfDesk = None,
+    everything: Everything = False,
+    engaging: Engaging = False,
+    case: OfCase = None,
+    reason: WhyNot = "",
+) -> None:
+    """Let go on what was paused, or a case that was parked."""
+    session = session_of(context)
+    configuration = session.configuration()
+    if case is not None:
+        if desk is not None or everything or engaging:
+            raise UsageError("--case stands alone", remedy="resume one thing at a time")
+        _resume_case(session, configuration, case, reason)
+        return
+    name, told = _switch(configuration, desk, everything=everything, engaging=engaging)
+    with session.store(configuration) as store:
+
+        def switch(tx: Transaction) -> bool:
+            if tx.control(name) is None:
+                return False
+            session.record(tx, "resume", {"what": told}, reason=reason, desk=desk or "")
+            tx.set_control(name, None, session.who)
+            return True
+
+        was_paused = change(store, switch)
+    print_lines(f"goes on: {told}" if was_paused else f"was not paused: {told}")
+
+
+def _switch(configuration: Configuration, desk: str | None, *, everything: bool, engaging: bool) -> tuple[str, str]:
+    """The control that is meant, and what it is called for people. Raises `UsageError` unless one is named."""
+    from bridge.sync.dispatch import PAUSED_ALL, paused_desk
+    from bridge.sync.engage import ENGAGING_PAUSED
+
+    if (desk is not None) + everything + engaging != 1:
+        raise UsageError("it is not said what", remedy="take one of --desk DESK, --all, --engaging")
+    if desk is not None:
+        return paused_desk(desk_named(configuration, desk).name), f"desk {desk}"
+    return (PAUSED_ALL, "everything") if everything else (ENGAGING_PAUSED, "new engagements")
+
+
+def _resume_case(session: Session, configuration: Configuration, number: str, reason: str) -> None:
+    from dataclasses import replace
+
+    with session.store(configuration) as store:
+
+        def unpark(tx: Transaction) -> None:
+            record = case_named(tx, number)
+            if not record.parked:
+                raise UsageError(f"case {number} is not parked")
+            session.record(tx, "resume", {"case": number, "was": record.parked}, reason=reason, case=record)
+            tx.save_case(replace(record, parked=""))
+
+        change(store, unpark)
+    print_lines(f"goes on: case {number}")

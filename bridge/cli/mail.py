@@ -1,0 +1,153 @@
+"""`mail read`: how a mail would be read, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bridge.cli.options import TheDesk
+from bridge.cli.output import print_json
+from bridge.cli.session import desk_named, session_of
+from bridge.domain.agreement import Desk
+from bridge.domain.engagement import Engagement, Standing
+from bridge.domain.ids import DeskName, EngagementId, Reference, SysId, engagement_id, reference
+from bridge.ports import Json, Reading
+
+if TYPE_CHECKING:
+    from bridge.app import Application
+
+#: stamps the authentication of a mail that `--text` makes up; no real mail can carry it
+_OWN_BORDER = "text.cpsd-bridge.invalid"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    mail = typer.Typer(help="How mails are read.", no_args_is_help=True)
+    mail.command(epilog="Example: cpsd-bridge mail read answer.eml --desk dcc-service-desk | jq .verdict")(read)
+    mail.callback()(_topic)
+    app.add_typer(mail, name="mail")
+
+
+def _topic() -> None:
+    """Keep `mail read` two words although it is the only one."""
+
+
+def read(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The mail.", metavar="FILE.eml")
+    ],
+    desk: TheDesk,
+    text: Annotated[
+        bool,
+        typer.Option(
+            "--text", help="The file is plain text: the body of an authenticated reply to an open engagement."
+        ),
+    ] = False,
+    _as_json: Annotated[bool, typer.Option("--json", help="Print JSON, which is what is printed anyhow.")] = False,
+) -> None:
+    """Say how a mail would be read and why, as JSON. The store is only read; nothing is applied."""
+    session = session_of(context)
+    with session.application() as application:
+        configured = desk_named(application.configuration, desk)
+        reading = _of_text(application, configured, file) if text else _of_mail(application, file)
+    print_json(described(reading))
+    if reading.desk is not None and reading.desk != configured.name:
+        typer.echo(f"note: the sender speaks for {reading.desk}, not for {desk}", err=True)
+
+
+def described(reading: Reading) -> dict[str, Json]:
+    """A reading as programs get it."""
+    return {
+        "match": {
+            "engagement": reading.engagement,
+            "by": reading.matched_by or None,
+            "conflict": reading.conflict,
+        },
+        "kind": reading.kind,
+        "report": reading.report.value if reading.report else None,
+        "suggests": reading.suggests.value if reading.suggests else None,
+        "desk_reference": reading.desk_reference,
+        "text": reading.text,
+        "attachments": [
+            {"name": one.name, "type": one.content_type, "size": one.size, "sha256": one.sha256}
+            for one in reading.attachments
+        ],
+        "sender": {"from": reading.sender, "authenticated": reading.authenticated, "desk": reading.desk},
+        "verdict": reading.verdict,
+        "reasons": list(reading.reasons),
+    }
+
+
+def _of_mail(application: Application, file: Path) -> Reading:
+    with application.store.reading() as tx:
+        return application.mail.reader.receive(file.read_bytes(), tx.now(), tx)
+
+
+def _of_text(application: Application, desk: Desk, file: Path) -> Reading:
+    from bridge.connectors.mail.reading import MailReader
+
+    settings = replace(application.mail.settings, authserv_id=_OWN_BORDER)
+    engaged = _OneEngagement(desk)
+    tag = settings.keys.sign_reference(engaged.one.reference)
+    now = datetime.now(UTC)
+    reply = _reply(desk, settings.address, tag, file.read_text(encoding="utf-8", errors="replace"), now)
+    return MailReader(settings, application.configuration.desks).receive(reply.as_bytes(), now, engaged)
+
+
+def _reply(desk: Desk, to: str, tag: str, text: str, now: datetime) -> EmailMessage:
+    """An answer of the desk to our opening mail."""
+    domain = next(iter(desk.latest.email.from_domains), "") or desk.latest.email.to[0].rpartition("@")[2]
+    mail = EmailMessage(policy=SMTP)
+    mail["Authentication-Results"] = f"{_OWN_BORDER}; dmarc=pass header.from={domain}"
+    mail["From"] = f"{desk.name}@{domain}"
+    mail["To"] = to
+    mail["Date"] = format_datetime(now)
+    mail["Message-ID"] = f"<text.{int(now.timestamp() * 1000)}@{domain}>"
+    mail["Subject"] = f"Re: [CPSD {tag}]"
+    mail.set_content(text)
+    return mail
+
+
+class _OneEngagement:
+    """A correspondence that consists of one open engagement, whose opening mail was sent."""
+
+    def __init__(self, desk: Desk) -> None:
+        case = SysId("0" * 32)
+        identity = engagement_id("text", case, desk.name, 1)
+        self.one = Engagement(
+            identity,
+            reference(identity),
+            case,
+            "TEXT",
+            desk.name,
+            1,
+            desk.latest.version,
+            datetime.now(UTC),
+            standing=Standing.SENT,
+        )
+
+    def by_message_id(self, message_id: str) -> EngagementId | None:
+        """No mail is known by its Message-ID."""
+        del message_id
+        return None
+
+    def by_reference(self, given: Reference) -> EngagementId | None:
+        """The one engagement, if it is named."""
+        return self.one.id if given == self.one.reference else None
+
+    def by_desk_reference(self, desk: DeskName, given: str) -> EngagementId | None:
+        """The desk has given no reference yet."""
+        del desk, given
+        return None
+
+    def engagement(self, engagement: EngagementId) -> Engagement | None:
+        """The one engagement, if it is meant."""
+        return self.one if engagement == self.one.id else None
