@@ -37,11 +37,13 @@ class Example:
     command: str
 
 
+#: in capitals what the desk fills in: a line left as it stands here is a quoted one, whatever became of its marks
 EXAMPLES = (
     Example("You have it, under your own number", "#acknowledge YOUR-NUMBER"),
-    Example("You are working on it, or waiting until a date", "#progress: with the field engineer until 2027-01-31"),
-    Example("You need to know something", "#question: since when has it been missing?"),
-    Example("There is a way around it", "#workaround: send the file by hand"),
-    Example("It is resolved", "#resolved: what was wrong and what was done"),
-    Example("It is not yours", "#decline: why, and who may help"),
+    Example("You are working on it", "#progress: WHAT IS HAPPENING"),
+    Example("You are waiting for something until a date", "#progress: WHAT FOR until YYYY-MM-DD"),
+    Example("You need to know something", "#question: WHAT YOU NEED TO KNOW"),
+    Example("There is a way around it", "#workaround: WHAT HELPS MEANWHILE"),
+    Example("It is resolved", "#resolved: WHAT WAS WRONG AND WHAT WAS DONE"),
+    Example("It is not yours", "#decline: WHY, AND WHO MAY HELP"),
 )

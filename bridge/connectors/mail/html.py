@@ -1,0 +1,49 @@
+"""HTML to text: sanitised first, so that nothing hidden, active or remote is left, then laid out as people saw it."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+import nh3
+from inscriptis import get_text
+from inscriptis.css_profiles import CSS_PROFILES
+from inscriptis.model.config import ParserConfig
+
+_LONGEST = 200_000
+#: long threads of nested quotes stay below; lxml drops what is nested deeper than 256
+_DEEPEST = 200
+_ALLOWED = {
+    *("p", "div", "br", "span", "b", "i", "strong", "em", "u", "a", "blockquote", "pre", "hr", "h1", "h2", "h3", "h4"),
+    *("ul", "ol", "li", "table", "thead", "tbody", "tr", "td", "th", "center", "font", "code"),
+}
+_NESTING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
+#: elements that HTML does not close by itself when the next one opens
+_IMPLIED_END = {"p", "br", "hr", "li", "img", "td", "th", "tr", "meta", "link", "input", "col", "wbr", "area", "base"}
+
+
+class TooDeep(ValueError):
+    """HTML that is nested as nobody writes it."""
+
+
+def text_of(markup: str) -> str:
+    """The text of an HTML body. Scripts, styles, images and attributes are gone; no network is touched.
+
+    Raises `TooDeep` rather than spend time on a body built to cost it.
+    """
+    body = markup[:_LONGEST]
+    if _depth(body) > _DEEPEST:
+        raise TooDeep(f"HTML nested more than {_DEEPEST} levels deep")
+    clean = nh3.clean(body, tags=_ALLOWED, attributes={}, link_rel=None)
+    return cast(str, get_text(clean, ParserConfig(css=CSS_PROFILES["strict"])))
+
+
+def _depth(body: str) -> int:
+    """How deep elements are opened within each other, without asking whether they match."""
+    deepest = depth = 0
+    for closing, name in _NESTING.findall(body):
+        if name.lower() in _IMPLIED_END:
+            continue
+        depth = max(depth - 1, 0) if closing else depth + 1
+        deepest = max(deepest, depth)
+    return deepest

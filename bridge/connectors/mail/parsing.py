@@ -1,0 +1,205 @@
+"""The bytes of a mail taken apart: header fields, the text that a person reads, files, and mails within it.
+
+Parsed with the standard library's `compat32` policy, whose header reading survives what `policy.default` raises on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from email import message_from_bytes
+from email.message import Message
+from email.parser import BytesHeaderParser
+from email.policy import compat32
+
+from bridge.connectors.mail import headers
+from bridge.connectors.mail.charsets import decoded
+from bridge.connectors.mail.html import text_of
+from bridge.ports import ReadAttachment
+
+_MOST_PARTS = 500
+_DEEPEST = 40
+_LONGEST_TEXT = 200_000
+_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\\/]+")
+_LONGEST_NAME = 150
+_ENCRYPTED = {"multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"}
+
+
+class Unreadable(ValueError):
+    """A mail whose structure cannot be read in bounded time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMail:
+    """A mail, taken apart."""
+
+    message: Message
+    subject: str
+    #: the address of every From, in lower case; an honest mail has exactly one
+    senders: tuple[str, ...]
+    message_id: str
+    #: Message-IDs that this mail answers, the most telling one first
+    answers: tuple[str, ...]
+    date: datetime | None
+    text: str
+    attachments: tuple[ReadAttachment, ...] = ()
+    #: headers and text of mails that are attached
+    embedded: tuple[str, ...] = ()
+    encrypted: bool = False
+    oversize: int = 0
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the walk through the parts has found so far."""
+
+    texts: list[str] = field(default_factory=list)
+    attachments: list[ReadAttachment] = field(default_factory=list)
+    embedded: list[str] = field(default_factory=list)
+    encrypted: bool = False
+    parts: int = 0
+
+
+def parsed(raw: bytes) -> ParsedMail:
+    """Take a mail apart; raises `Unreadable`, `RecursionError` or another `ValueError` on hostile structure only."""
+    message = message_from_bytes(raw, policy=compat32)
+    found = _Found()
+    _walk(message, found, 0)
+    return _assembled(message, found)
+
+
+def header_only(raw: bytes) -> ParsedMail:
+    """The header of a mail whose body cannot be read."""
+    return _assembled(BytesHeaderParser(policy=compat32).parsebytes(raw[:1_000_000]), _Found())
+
+
+def _assembled(message: Message, found: _Found) -> ParsedMail:
+    replied = headers.message_ids(message, "In-Reply-To")
+    references = headers.message_ids(message, "References")
+    size = headers.raw_field(message, "X-CPSD-Oversize")
+    return ParsedMail(
+        message=message,
+        subject=headers.field(message, "Subject"),
+        senders=headers.addresses(headers.raw_fields(message, "From")),
+        message_id=next(iter(headers.message_ids(message, "Message-ID")), ""),
+        answers=tuple(dict.fromkeys((*reversed(replied), *reversed(references)))),
+        date=headers.date(message),
+        text="\n".join(found.texts)[:_LONGEST_TEXT],
+        attachments=_distinctly_named(found.attachments),
+        embedded=tuple(found.embedded),
+        encrypted=found.encrypted,
+        oversize=int(size) if size.isascii() and size.isdigit() else 0,
+    )
+
+
+def _walk(part: Message, found: _Found, depth: int) -> None:
+    found.parts += 1
+    if found.parts > _MOST_PARTS or depth > _DEEPEST:
+        raise Unreadable("more parts than an honest mail has")
+    kind = part.get_content_type()
+    found.encrypted = found.encrypted or _is_encrypted(part, kind)
+    if kind == "message/rfc822":
+        found.embedded.append(_embedded_text(part))
+        found.attachments.append(_described(part, "message.eml"))
+    elif kind == "multipart/alternative":
+        _walk_alternative(part, found, depth)
+    elif part.is_multipart():
+        for child in _children(part):
+            _walk(child, found, depth + 1)
+    elif _is_body(part, kind):
+        found.texts.append(_body_text(part, kind))
+    else:
+        found.attachments.append(_described(part, ""))
+
+
+def _walk_alternative(part: Message, found: _Found, depth: int) -> None:
+    """One text of several: the plain one, unless it is blank. Files among the alternatives are kept."""
+    versions: list[_Found] = []
+    for child in _children(part):
+        version = _Found(parts=found.parts)
+        _walk(child, version, depth + 1)
+        found.parts = version.parts
+        found.attachments += version.attachments
+        found.embedded += version.embedded
+        found.encrypted = found.encrypted or version.encrypted
+        versions.append(version)
+    found.texts += next((version.texts for version in versions if "".join(version.texts).strip()), [])
+
+
+def _children(part: Message) -> Iterator[Message]:
+    payload = part.get_payload()
+    yield from (child for child in payload if isinstance(child, Message)) if isinstance(payload, list) else ()
+
+
+def _is_body(part: Message, kind: str) -> bool:
+    return kind in {"text/plain", "text/html"} and part.get_content_disposition() != "attachment"
+
+
+def _is_encrypted(part: Message, kind: str) -> bool:
+    # Opaque-signed S/MIME has the same type; only enveloped data hides its contents (RFC 8551, 3.2.2).
+    return kind in _ENCRYPTED and str(part.get_param("smime-type") or "enveloped-data") != "signed-data"
+
+
+def _content(part: Message) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _body_text(part: Message, kind: str) -> str:
+    text = decoded(_content(part)[: 4 * _LONGEST_TEXT], _charset(part))
+    return text_of(text) if kind == "text/html" else text
+
+
+def _charset(part: Message) -> str | None:
+    charset = part.get_param("charset")
+    return charset if isinstance(charset, str) else None
+
+
+def _embedded_text(part: Message) -> str:
+    """Header and text of an attached mail, for a search in it only."""
+    inner = next(_children(part), None)
+    if inner is None:
+        return ""
+    fields = "\n".join(f"{name}: {value}" for name, value in inner.raw_items())
+    texts = [_body_text(one, "text/plain") for one in inner.walk() if one.get_content_type() == "text/plain"]
+    return "\n".join([fields, *texts])[:_LONGEST_TEXT]
+
+
+def _described(part: Message, fallback: str) -> ReadAttachment:
+    content = part.as_bytes() if part.is_multipart() else _content(part)
+    return ReadAttachment(
+        name=_safe_name(_file_name(part)) or fallback or f"part.{part.get_content_subtype()}",
+        content_type=part.get_content_type(),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _file_name(part: Message) -> str:
+    try:
+        return headers.readable(part.get_filename() or "")
+    except (LookupError, ValueError, TypeError):
+        return ""
+
+
+def _safe_name(name: str) -> str:
+    """A name without a path, without what file systems treat as special, and not too long (RFC 2183, 2.3)."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return _UNSAFE_NAME.sub("_", last).strip(". ")[-_LONGEST_NAME:]
+
+
+def _distinctly_named(files: list[ReadAttachment]) -> tuple[ReadAttachment, ...]:
+    taken: set[str] = set()
+    distinct = []
+    for file in files:
+        name, number = file.name, 1
+        while name.lower() in taken:
+            number += 1
+            stem, dot, ending = file.name.rpartition(".")
+            name = f"{stem}-{number}.{ending}" if dot and stem else f"{file.name}-{number}"
+        taken.add(name.lower())
+        distinct.append(ReadAttachment(name, file.content_type, file.size, file.sha256))
+    return tuple(distinct)

@@ -1,0 +1,246 @@
+"""From the bytes of a mail to what it says, to whom it belongs, and why it was read so.
+
+Nothing that a mail contains raises: what cannot be read, or is not certain, goes to a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bridge.connectors.mail import automatic
+from bridge.connectors.mail.bounce import bounce, is_notice_of_success, report_type
+from bridge.connectors.mail.matching import Match, OwnReferences, match, names_ours
+from bridge.connectors.mail.parsing import ParsedMail, header_only, parsed
+from bridge.connectors.mail.saying import Said, Saying
+from bridge.connectors.mail.sender import Authentication, authentication, desk_of
+from bridge.connectors.mail.settings import MailSettings
+from bridge.connectors.mail.subjects import is_forward
+from bridge.connectors.mail.text import new_text
+from bridge.domain.engagement import Engagement
+from bridge.domain.errors import BridgeError
+from bridge.domain.facts import ReportKind
+from bridge.domain.ids import DeskName
+from bridge.mapping.statuses import StatusPatterns
+from bridge.ports import Correspondence, Desks, MailKind, Reading, Verdict
+
+_log = structlog.get_logger(__name__)
+#: A Date this much before the engagement was opened is the error of a clock, and orders nothing.
+_SKEW = timedelta(minutes=15)
+_TOO_GRAVE_FOR_DOUBT = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
+
+
+class MailReader:
+    """Reads the mails of the mailbox that all desks share. `zone` is where a day in a mail ends."""
+
+    def __init__(self, settings: MailSettings, desks: Desks, *, zone: ZoneInfo | None = None) -> None:
+        self._settings = settings
+        self._domains = {name: desk.latest.email.from_domains for name, desk in desks.by_name.items()}
+        self._references = OwnReferences({name: desk.latest.email.reference for name, desk in desks.by_name.items()})
+        self._zone = zone or ZoneInfo("Europe/London")
+        self._desks = desks
+        self._patterns = {
+            (name, agreement.version): StatusPatterns.of(agreement.statuses)
+            for name, desk in desks.by_name.items()
+            for agreement in desk.agreements
+        }
+
+    def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
+        """Read one mail. Errors of the store pass through; whatever the mail itself does becomes a reason."""
+        try:
+            return self._read(parsed(raw), raw, received_at, known)
+        except BridgeError:
+            raise
+        except (Exception, RecursionError) as error:  # noqa: BLE001 - hostile or broken mail, never a lost one
+            _log.warning("mail_unreadable", error=type(error).__name__)
+            return _unreadable(raw, received_at, error)
+
+    def _read(self, mail: ParsedMail, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
+        sender = mail.senders[0] if len(mail.senders) == 1 else ""
+        checked = authentication(mail.message, self._settings.authserv_id, sender)
+        desks = desk_of(sender, self._domains)
+        start = Reading(
+            kind="review",
+            verdict="quarantine",
+            reasons=(),
+            text=new_text(mail.text),
+            attachments=mail.attachments,
+            sender=sender,
+            authenticated=checked.passed,
+            desk=next(iter(desks)) if len(desks) == 1 else None,
+            at=_earlier(mail.date, received_at),
+            message_id=mail.message_id,
+        )
+        found = _Found(mail, start, desks, checked, known, received_at)
+        about_mail = self._about_mail(found, raw)
+        return about_mail or self._about_engagement(found)
+
+    # ── mails about mails, and mails that nobody can take a status from ─────────────────────────────────────────────
+
+    def _about_mail(self, found: _Found, raw: bytes) -> Reading | None:
+        mail = found.mail
+        if mail.oversize:
+            return found.review("too_large")
+        if self._is_own(mail):
+            return found.as_("own", "drop", "own_mail")
+        if returned := self._bounce(found, raw):
+            return returned
+        kind = report_type(mail.message)
+        if kind == "disposition-notification" or is_notice_of_success(mail.message):
+            return found.as_("receipt", "file", "read_receipt" if kind != "delivery-status" else "delivery_notice")
+        if kind == "feedback-report":
+            return found.review("abuse_report")
+        return None
+
+    def _is_own(self, mail: ParsedMail) -> bool:
+        keys = self._settings.keys
+        if keys.verify_message_id(mail.message_id):
+            return True
+        ours = mail.message.get_all("X-CPSD-Reference") or []
+        return self._settings.address.lower() in mail.senders and any(keys.verify_reference(str(one)) for one in ours)
+
+    def _bounce(self, found: _Found, raw: bytes) -> Reading | None:
+        mail = found.mail
+        returned = bounce(mail.message, raw, mail.subject, found.start.sender)
+        if returned is None:
+            return None
+        reading = replace(
+            found.as_("bounce", "apply", "delivery_failed" if returned.permanent else "delivery_late"),
+            bounced_message_id=returned.message_id,
+            bounced_recipients=returned.recipients,
+            permanent=returned.permanent,
+            automatic=True,
+        )
+        # Only a bounce that quotes our own signed Message-ID is believed (checklist 32).
+        ours = self._settings.keys.verify_message_id(returned.message_id)
+        engagement = found.known.by_message_id(returned.message_id) if ours else None
+        if engagement is None:
+            return replace(reading, verdict="quarantine", reasons=("bounce_of_unknown_mail",))
+        return replace(reading, engagement=engagement, matched_by="bounced_message_id")
+
+    # ── whose mail it is ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _about_engagement(self, found: _Found) -> Reading:
+        mail = found.mail
+        if len(mail.senders) != 1:
+            return found.review("not_one_sender")
+        if found.checked.failed:
+            return found.review("dmarc_failed")
+        if self._settings.address.lower() in mail.senders:
+            return found.review("own_address_not_signed")
+        matched = match(mail, found.desks, self._references, self._settings.keys, found.known)
+        if matched.forged:
+            return found.review("forged_reference")
+        engagement = found.known.engagement(matched.engagement) if matched.engagement else None
+        if engagement is None:
+            return self._unmatched(found, matched)
+        if engagement.desk not in found.desks:
+            return replace(found.review("sender_not_of_desk"), engagement=engagement.id, matched_by=matched.by)
+        return self._matched(found, matched, engagement)
+
+    def _unmatched(self, found: _Found, matched: Match) -> Reading:
+        mail = found.mail
+        if any(names_ours(text, self._settings.keys) for text in mail.embedded):
+            return found.review("reference_in_attachment_only")
+        if matched.conflict:
+            return found.review(*matched.reasons)
+        why = automatic.why_automatic(mail.message, mail.subject)
+        if why == "out_of_office" or automatic.is_out_of_office(mail.subject):
+            return replace(found.as_("automatic", "file", "out_of_office", *matched.reasons), automatic=True)
+        if not found.desks:
+            return found.review("unknown_sender", *matched.reasons)
+        if why:
+            return replace(found.as_("automatic", "quarantine", why, *matched.reasons), automatic=True)
+        return found.as_("new_case", "quarantine", *matched.reasons)
+
+    # ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _matched(self, found: _Found, matched: Match, engagement: Engagement) -> Reading:
+        at, ordered = _order(found.mail.date, found.received_at, engagement)
+        found.start = replace(
+            found.start,
+            engagement=engagement.id,
+            matched_by=matched.by,
+            conflict=matched.conflict,
+            desk=engagement.desk,
+            at=at,
+            ordered=ordered,
+        )
+        mail = found.mail
+        if mail.encrypted:
+            return found.review("encrypted", *matched.reasons)
+        if automatic.is_challenge(mail.subject):
+            return found.review("challenge", *matched.reasons)
+        said = self._said(found, engagement)
+        if is_forward(mail.subject):
+            # A forward tells what somebody else said: nothing is taken from it (checklist 13).
+            return found.review("forward_with_command") if said.commanded else found.as_("report", "file", "forward")
+        return self._judged(found, matched, said)
+
+    def _said(self, found: _Found, engagement: Engagement) -> Said:
+        version = self._desks.agreement(engagement).version
+        saying = Saying(self._references, self._patterns[engagement.desk, version], engagement)
+        return saying.said(found.mail, found.start.text, found.start.sender)
+
+    def _judged(self, found: _Found, matched: Match, said: Said) -> Reading:
+        if said.doubt:
+            return found.review(said.doubt, *matched.reasons)
+        if matched.conflict and said.report in _TOO_GRAVE_FOR_DOUBT:
+            return found.review("references_disagree", *said.reasons)
+        verdict: Verdict = "apply" if said.report is not None else "file"
+        until = datetime.combine(said.until, time(23, 59, 59), self._zone).astimezone(UTC) if said.until else None
+        return replace(
+            found.as_("automatic" if said.automatic else "report", verdict, *matched.reasons, *said.reasons),
+            report=said.report,
+            suggests=said.suggests,
+            desk_reference=said.desk_reference,
+            text=said.text,
+            automatic=said.automatic,
+            until=until,
+            direction=said.direction,
+        )
+
+
+@dataclass(slots=True)
+class _Found:
+    """A mail on its way through the reader, and the reading as far as it is known."""
+
+    mail: ParsedMail
+    start: Reading
+    desks: frozenset[DeskName]
+    checked: Authentication
+    known: Correspondence
+    received_at: datetime
+
+    def as_(self, kind: MailKind, verdict: Verdict, *reasons: str) -> Reading:
+        """The reading so far, concluded."""
+        return replace(self.start, kind=kind, verdict=verdict, reasons=reasons)
+
+    def review(self, *reasons: str) -> Reading:
+        """For a person to decide upon."""
+        return self.as_("review", "quarantine", *reasons)
+
+
+def _unreadable(raw: bytes, received_at: datetime, error: BaseException) -> Reading:
+    reading = Reading("review", "quarantine", ("unreadable", type(error).__name__), at=received_at)
+    try:
+        mail = header_only(raw)
+    except Exception:  # noqa: BLE001 - then not even the header can be shown
+        return reading
+    return replace(reading, sender=mail.senders[0] if len(mail.senders) == 1 else "", message_id=mail.message_id)
+
+
+def _earlier(date: datetime | None, received_at: datetime) -> datetime:
+    """A Date in the future, or none, does not count: then the receive time rules (checklist 51)."""
+    return received_at if date is None else min(date, received_at)
+
+
+def _order(date: datetime | None, received_at: datetime, engagement: Engagement) -> tuple[datetime, bool]:
+    """When the desk said it, and whether that can be ordered: nobody answers before they were asked."""
+    at = _earlier(date, received_at)
+    if at >= engagement.opened_at:
+        return at, True
+    return received_at, at >= engagement.opened_at - _SKEW

@@ -1,0 +1,177 @@
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from bridge.connectors.mail.reading import MailReader
+from bridge.domain.agreement import EmailMethod, StatusRule
+from bridge.domain.errors import StoreUnavailable
+from bridge.domain.facts import ReportKind
+from bridge.sandbox import replies
+from bridge.sandbox.replies import Reply
+from tests.unit.connectors.mail.messages import NOW, outbound
+from tests.unit.connectors.mail.reading_fixtures import (
+    ASKED,
+    CORPUS,
+    ENGAGEMENTS,
+    RECEIVED,
+    SETTINGS,
+    Memory,
+    Writer,
+    filled,
+    read,
+    reader,
+)
+
+SAID = {
+    "#acknowledge INC000000000001\nWe are looking into this.": ReportKind.ACKNOWLEDGED,
+    "#question: Since when have the reads been missing?": ReportKind.QUESTION,
+    "#resolved: The job was restarted and the missing reads have been sent.": ReportKind.RESOLVED,
+    "#decline: Not run by us. to @ldso-help-desk": ReportKind.DECLINED,
+    "Thank you, we will look at it.": ReportKind.COMMENT,
+}
+
+
+def answered(text, layout, *, automatic=False):
+    """A mail of ours, answered as the named mail program would do it."""
+    message = outbound(id="e5802c97-8988-59f4-8ef8-7c0cbf9ea701", reference=ASKED.reference)
+    ours = Writer(SETTINGS).write(message, EmailMethod(("servicedesk@dcc.example",)), NOW)
+    writer = replies.Writer("Jo Watt", "jo@dcc.example", "INC000000000001")
+    reply = Reply(text, layout=layout, automatic=automatic)
+    return replies.write(reply, message_from_bytes(ours.content), writer, RECEIVED).as_bytes()
+
+
+@pytest.mark.parametrize("layout", ["gmail", "outlook", "plain"])
+@pytest.mark.parametrize("text", SAID)
+def test_a_reply_is_read_right_in_every_layout(layout, text):
+    reading = reader().receive(answered(text, layout), RECEIVED, Memory())
+    assert (reading.report, reading.engagement, reading.verdict) == (SAID[text], ASKED.id, "apply")
+    assert "Please write your answer" not in reading.text
+    assert "Jo Watt" not in reading.text
+
+
+@pytest.mark.parametrize("layout", ["gmail", "outlook", "plain"])
+def test_our_own_examples_quoted_back_are_no_commands(layout):
+    reading = reader().receive(answered("We will see.", layout), RECEIVED, Memory())
+    assert (reading.report, reading.suggests) == (ReportKind.COMMENT, None)
+
+
+def test_an_automatic_acknowledgement_teaches_the_desks_number_and_nothing_more():
+    reading = reader().receive(answered("Registered under {reference}.", "gmail", automatic=True), RECEIVED, Memory())
+    assert (reading.kind, reading.report, reading.desk_reference) == ("automatic", "received", "INC000000000001")
+
+
+def test_a_reply_whose_html_alone_survives_is_read_right():
+    mail = message_from_bytes(answered("#progress: on it", "outlook"))
+    html = next(part for part in mail.walk() if part.get_content_type() == "text/html")
+    mail.set_payload(html.get_payload(decode=True))
+    for field in ("Content-Type", "Content-Transfer-Encoding"):
+        del mail[field]
+    mail["Content-Type"] = "text/html; charset=utf-8"
+    reading = reader().receive(mail.as_bytes(), RECEIVED, Memory())
+    assert (reading.report, reading.text) == ("progress", "on it")
+
+
+def test_a_number_of_the_desks_shape_that_is_our_case_is_not_learned():
+    reading = read("06-number-like-ours", pattern=r"CS\d{7}")
+    assert (reading.report, reading.desk_reference) == ("acknowledged", "")
+
+
+def test_a_known_number_of_the_desk_is_not_replaced_by_another_one_mentioned():
+    known = Memory((replace(ASKED, desk_reference="INC000000000001"), *ENGAGEMENTS[1:]))
+    raw = filled((CORPUS / "plain-answer-of-a-person.eml").read_bytes()).replace(b"Thanks", b"INC000000000999 is alike")
+    assert reader().receive(raw, RECEIVED, known).desk_reference == ""
+
+
+def test_without_an_agreed_pattern_a_machine_resolves_nothing():
+    reading = read("20-notification-of-a-ticketing-system", statuses=())
+    assert (reading.kind, reading.report) == ("automatic", "received")
+
+
+def test_an_agreed_pattern_sees_what_the_desk_put_before_our_subject_only():
+    anything = (StatusRule("subject =~ '.*missing.*'", ReportKind.RESOLVED),)
+    assert read("plain-answer-of-a-person", statuses=anything).report == ReportKind.COMMENT
+
+
+def test_the_pattern_of_the_version_that_a_round_is_pinned_to_counts():
+    known = Memory((*ENGAGEMENTS[:1], replace(ENGAGEMENTS[1], agreement_version=2), *ENGAGEMENTS[2:]))
+    assert read("20-notification-of-a-ticketing-system", known=known).report == "resolved"
+
+
+def test_the_earlier_of_date_and_receive_time_is_when_the_desk_said_it():
+    assert read("01-plain-reply").at == RECEIVED - timedelta(minutes=5)
+    early = RECEIVED - timedelta(minutes=30)
+    assert read("01-plain-reply", received_at=early).at == early
+
+
+def test_a_truncated_mail_is_for_a_person_to_look_at():
+    raw = b"X-CPSD-Oversize: 99999999\r\n" + filled((CORPUS / "01-plain-reply.eml").read_bytes())
+    reading = reader().receive(raw, RECEIVED, Memory())
+    assert (reading.verdict, reading.reasons, reading.sender) == ("quarantine", ("too_large",), "jo.watt@dcc.example")
+
+
+def test_trouble_of_the_store_is_not_taken_for_trouble_of_the_mail():
+    class Down(Memory):
+        def by_message_id(self, wanted):
+            raise StoreUnavailable("restarting")
+
+    raw = filled((CORPUS / "01-plain-reply.eml").read_bytes())
+    with pytest.raises(StoreUnavailable):
+        reader().receive(raw, RECEIVED, Down())
+
+
+def test_any_desks_connector_reads_the_mail_of_all():
+    assert isinstance(reader(), MailReader)
+    assert read("11-same-desk-reference-at-another-desk").desk == "ldso-help-desk"
+
+
+MAILS = [filled(path.read_bytes()) for path in sorted(CORPUS.glob("*.eml")) if path.stat().st_size < 20_000]
+SPLICES = strategies.lists(
+    strategies.tuples(
+        strategies.floats(0, 1),
+        strategies.sampled_from(
+            [
+                b"\x00",
+                b"\xff\xfe",
+                b"\r",
+                b"\n\n",
+                b"--b1",
+                b"=?utf-8?b?",
+                b"?=",
+                b"\nFrom: ",
+                b"\nContent-Type: text/html",
+                b"\nContent-Transfer-Encoding: base64",
+                b"#resolved: ",
+                b"> ",
+                b"<div>" * 50,
+                b"\nDate: \xd1",
+                b"(",
+                b'"',
+                b"%",
+            ]
+        )
+        | strategies.binary(max_size=30),
+        strategies.integers(0, 40),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@hypothesis.settings(max_examples=300)
+@hypothesis.given(strategies.sampled_from(MAILS), SPLICES)
+def test_no_mail_however_broken_raises_or_is_lost(raw, splices):
+    for place, put, length in splices:
+        at = int(place * len(raw))
+        raw = raw[:at] + put + raw[at + length :]
+    reading = reader().receive(raw, RECEIVED, Memory())
+    assert reading.verdict in {"apply", "file", "quarantine", "drop"}
+    assert reading.reasons
+
+
+@hypothesis.given(strategies.binary(max_size=3000))
+def test_no_bytes_raise(raw):
+    assert reader().receive(raw, RECEIVED, Memory()).verdict in {"quarantine", "file"}
