@@ -135,6 +135,8 @@ class Application:
                 retry_base=delivery.retry_first,
                 retry_cap=delivery.retry_longest,
                 most_attempts=delivery.max_attempts,
+                breaker_after=delivery.breaker_after,
+                breaker_pause=delivery.breaker_pause,
             ),
         )
 

@@ -114,6 +114,7 @@ def _paced(pace: Pace) -> dict[str, Any]:
             "margin": _seconds(pace.margin),
             "retry_first": _seconds(pace.retry_first),
             "retry_longest": _seconds(pace.retry_longest),
+            "breaker_pause": _seconds(pace.retry_longest),
         },
         "tick": _seconds(pace.tick),
         "max_new_engagements_per_cycle": pace.max_new_engagements,

@@ -23,8 +23,6 @@ class DeliveryKind(StrEnum):
     MESSAGE = "message"
     #: one PATCH of the case: journal entry and fields together
     WRITE = "write"
-    #: a file stored at the case
-    ATTACHMENT = "attachment"
     #: an alarm to the people named under `alerts:`
     ALERT = "alert"
 

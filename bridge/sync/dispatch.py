@@ -18,6 +18,8 @@ from bridge.domain.case import Case
 from bridge.domain.delivery import SERVICENOW, Claim, DeliveryKind, DeliveryStatus, Receipt
 from bridge.domain.errors import BridgeError, FarSideError, OutcomeUnknown, StaleWorker, TryLater, UntrustedAnswer
 from bridge.ports import Frozen, Transaction
+from bridge.sync.alarm import raise_alert
+from bridge.sync.breaker import Breakers
 from bridge.sync.deciding import until_settled
 from bridge.sync.surroundings import Surroundings
 
@@ -101,6 +103,7 @@ class Dispatcher:
     def __init__(self, around: Surroundings, performers: dict[DeliveryKind, Performer]) -> None:
         self._around = around
         self._performers = performers
+        self._breakers = Breakers(around.timing.breaker_after, around.timing.breaker_pause)
 
     def run(self, *, stop: Callable[[], bool] = lambda: False) -> DispatchReport:
         """Work on everything that is due, several lanes at once."""
@@ -115,9 +118,9 @@ class Dispatcher:
         return report
 
     def _drain(self, report: DispatchReport, stop: Callable[[], bool], slot: str) -> None:
-        with self._around.store.transaction() as tx:
-            excluded = held_back(self._around, tx.controls())
         while not stop():
+            with self._around.store.transaction() as tx:
+                excluded = held_back(self._around, tx.controls()) | self._breakers.open(tx.now())
             claim = self._around.store.claim(self._around.worker + slot, self._around.timing.lease, excluded=excluded)
             if claim is None:
                 return
@@ -153,6 +156,9 @@ class Dispatcher:
             self._unknown(intended, report, error.message)
         except FarSideError as error:
             self._dead(intended, performer, report, str(error))
+        except Exception as error:
+            log.exception("attempt_failed", delivery=intended.delivery.id)
+            self._unknown(intended, report, f"{type(error).__name__} in the attempt")
         else:
             self._done(intended, performer, receipt, report)
 
@@ -161,12 +167,17 @@ class Dispatcher:
             return performer.prepare(claim)
         except (TryLater, UntrustedAnswer) as error:
             after = error.retry_after if isinstance(error, TryLater) else None
+            self._trouble(claim)
             self._around.store.release(claim, retry_at=self._retry_at(claim, after))
             report.waiting += 1
         except StaleWorker:
             raise
         except BridgeError as error:
             self._dead(claim, performer, report, str(error))
+        except Exception as error:
+            # Nothing was attempted, and the same delivery would fail again: it waits for a person, the others go on.
+            log.exception("delivery_cannot_be_prepared", delivery=claim.delivery.id)
+            self._dead(claim, performer, report, f"{type(error).__name__} while it was prepared")
         return None
 
     def _has_time(self, claim: Claim) -> bool:
@@ -181,8 +192,7 @@ class Dispatcher:
                 asked_at = tx.now()
             receipt = performer.ask(claim)
         except CannotAsk:
-            with self._around.store.transaction() as tx:
-                tx.finish(claim, DeliveryStatus.PENDING, error="sent again, marked as a possible repeat")
+            self._again(claim, report, "sent again, marked as a possible repeat", None)
             return
         except (TryLater, UntrustedAnswer, OutcomeUnknown) as error:
             self._unknown(claim, report, error.message)
@@ -197,9 +207,11 @@ class Dispatcher:
                 tx.finish(claim, DeliveryStatus.UNKNOWN, retry_at=claim.settle_after)
             report.waiting += 1
         else:
-            with self._around.store.transaction() as tx:
-                tx.finish(claim, DeliveryStatus.PENDING, error="the far side does not have it")
-                performer.absent(tx, claim)
+            until_settled(self._around, lambda tx: self._absent(tx, claim, performer))
+
+    def _absent(self, tx: Transaction, claim: Claim, performer: Performer) -> None:
+        tx.finish(claim, DeliveryStatus.PENDING, error="the far side does not have it")
+        performer.absent(tx, claim)
 
     def _done(self, claim: Claim, performer: Performer, receipt: Receipt, report: DispatchReport) -> None:
         def settle(tx: Transaction) -> None:
@@ -207,6 +219,7 @@ class Dispatcher:
             performer.done(tx, claim, receipt)
 
         until_settled(self._around, settle)
+        self._breakers.worked(claim.delivery.recipient)
         report.done += 1
         log.info("delivered", delivery=claim.delivery.id, recipient=claim.delivery.recipient, attempt=claim.attempt)
 
@@ -220,19 +233,38 @@ class Dispatcher:
         log.error("dead_letter", delivery=claim.delivery.id, recipient=claim.delivery.recipient, error=error)
 
     def _later(self, claim: Claim, report: DispatchReport, why: str, after: float | None = None) -> None:
+        self._trouble(claim)
+        self._again(claim, report, why, after)
+
+    def _again(self, claim: Claim, report: DispatchReport, why: str, after: float | None) -> None:
+        """Another attempt later, but not for ever."""
         if claim.attempt >= self._around.timing.most_attempts:
             self._dead(claim, self._performers[claim.delivery.kind], report, f"given up after {claim.attempt}: {why}")
             return
+        retry_at = self._retry_at(claim, after)
         with self._around.store.transaction() as tx:
-            tx.finish(claim, DeliveryStatus.PENDING, error=why, retry_at=self._retry_at(claim, after))
+            tx.finish(claim, DeliveryStatus.PENDING, error=why, retry_at=retry_at)
         report.waiting += 1
 
     def _unknown(self, claim: Claim, report: DispatchReport, why: str) -> None:
+        self._trouble(claim)
+        retry_at = self._retry_at(claim, None)
         with self._around.store.transaction() as tx:
-            tx.finish(claim, DeliveryStatus.UNKNOWN, error=why, retry_at=self._retry_at(claim, None))
+            tx.finish(claim, DeliveryStatus.UNKNOWN, error=why, retry_at=retry_at)
         report.waiting += 1
 
+    def _trouble(self, claim: Claim) -> None:
+        """Count a passing failure; the one that opens the recipient's breaker raises an alarm."""
+        recipient = claim.delivery.recipient
+        with self._around.store.transaction() as tx:
+            if self._breakers.failed(recipient, now := tx.now()):
+                pause = self._around.timing.breaker_pause
+                text = f"{recipient} cannot be reached; nothing more is tried for {pause}"
+                raise_alert(tx, self._around.instance, "unreachable", text, cause=f"{recipient}/{now.isoformat()}")
+                log.error("breaker_opened", recipient=recipient, seconds=pause.total_seconds())
+
     def _retry_at(self, claim: Claim, after: float | None) -> datetime:
+        """Doubled at each attempt up to the cap, with jitter; never before the far side asked for."""
         timing = self._around.timing
         wait = min(timing.retry_cap, timing.retry_base * float(2 ** min(claim.attempt, 20)))
         jittered: timedelta = wait * self._around.random.uniform(0.5, 1.0)

@@ -34,6 +34,9 @@ class Timing:
     retry_cap: timedelta = timedelta(minutes=15)
     #: attempts that certainly failed for a passing reason before a delivery becomes a dead letter
     most_attempts: int = 50
+    #: failures in a row that open a recipient's breaker, and for how long
+    breaker_after: int = 5
+    breaker_pause: timedelta = timedelta(minutes=5)
 
     @property
     def settle_within(self) -> timedelta:
