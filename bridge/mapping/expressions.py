@@ -6,6 +6,7 @@ the engine only about the last part, and only where the first two hold.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,6 +34,9 @@ _TYPES = {
     FieldKind.BOOLEAN: rule_engine.DataType.BOOLEAN,
     FieldKind.NUMBER: rule_engine.DataType.FLOAT,
 }
+# A literal and the letter before it, if any: r'…' is a raw text for the engine.
+_LITERAL = re.compile(r"(?<!\w)(\w?)('(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")", re.DOTALL)
+_BACKSLASHES = re.compile(r"\\\\|\\(?!['\"])")
 # They read a clock or make chance, and a condition must answer the same for the same case.
 _IMPURE = frozenset({"now", "today", "random"})
 
@@ -107,7 +111,8 @@ def compile_expression(text: str, kinds: Mapping[str, FieldKind]) -> Expression:
 def _parse(text: str, kinds: Mapping[str, FieldKind]) -> Any:  # noqa: ANN401 - the engine has no types
     resolver = rule_engine.type_resolver_from_dict({name: _TYPES[kind] for name, kind in kinds.items()})
     try:
-        return rule_engine.Rule(text, context=rule_engine.Context(type_resolver=resolver, resolver=_item))
+        context = rule_engine.Context(type_resolver=resolver, resolver=_item)
+        return rule_engine.Rule(_LITERAL.sub(_as_written, text), context=context)
     except errors.SymbolResolutionError as error:
         name = str(error.symbol_name)
         raise ExpressionError(f"unknown field {name!r} in {text!r}", write_one_of(name, kinds)) from None
@@ -125,6 +130,11 @@ def _parse(text: str, kinds: Mapping[str, FieldKind]) -> Any:  # noqa: ANN401 - 
             f"{text!r} is no condition ({error.message})",
             "write field == 'text', field in ['a', 'b'] or field =~ 'pattern', joined by and, or, not",
         ) from None
+
+
+def _as_written(literal: re.Match[str]) -> str:
+    """A literal whose backslashes mean themselves; the engine would read a word boundary as a backspace."""
+    return literal[0] if literal[1] else _BACKSLASHES.sub(r"\\\\", literal[0])
 
 
 def _item(values: Mapping[str, Value], name: str) -> Value:
