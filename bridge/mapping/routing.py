@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from bridge.domain.case import Case
 from bridge.domain.ids import DeskName
-from bridge.mapping.attributes import CaseAttributes
+from bridge.mapping.attributes import CaseAttributes, Read
 from bridge.mapping.expressions import Expression, Value, compile_expression
 
 Key = tuple[Value, ...]
@@ -75,6 +75,15 @@ class _Remembered(Generic[_Answer]):
 
 
 @dataclass(frozen=True, slots=True)
+class _Asking:
+    """How the engine is asked about one condition, and what it answered."""
+
+    names: tuple[str, ...]
+    readers: tuple[Read, ...]
+    answers: _Remembered[bool]
+
+
+@dataclass(frozen=True, slots=True)
 class _Shortlist:
     """The conditions that equality alone leaves possible; `decided` where it settles all of them."""
 
@@ -106,9 +115,7 @@ class Router:
         self._indexed = tuple(sorted(frozenset().union(*(expression.required for expression in conditions))))
         self._readers = tuple(self.attributes.reader(name) for name in self._indexed)
         self._shortlists: _Remembered[_Shortlist] = _Remembered(remember)
-        self._answers: dict[Expression, _Remembered[bool]] = {}
-        for expression in conditions:
-            self._answers[expression] = _Remembered(remember // 4)
+        self._asked = {expression: self._asking(expression, remember // 4) for expression in conditions}
 
     def route(self, case: Case) -> Routing:
         """What the routes say about a case; raises `ConditionFailed`."""
@@ -131,9 +138,14 @@ class Router:
         decided = Routing(triaged=True, hits=_one_per_desk([hit for hit, _ in routes])) if settled else None
         return _Shortlist(triaged, routes, decided)
 
+    def _asking(self, expression: Expression, remember: int) -> _Asking:
+        names = tuple(sorted(expression.reads))
+        return _Asking(names, tuple(map(self.attributes.reader, names)), _Remembered(remember))
+
     def _holds(self, expression: Expression, case: Case) -> bool:
-        values = self.attributes.values(case, sorted(expression.reads))
-        return self._answers[expression].get(tuple(values.values()), lambda: expression.holds(values))
+        asking = self._asked[expression]
+        key = tuple([read(case) for read in asking.readers])
+        return asking.answers.get(key, lambda: expression.holds(dict(zip(asking.names, key, strict=True))))
 
 
 def _possible(expression: Expression, values: dict[str, Value]) -> bool:

@@ -131,8 +131,8 @@ def test_the_short_way_answers_as_the_engine_does(text, values):
     assert compile_expression(text, KINDS).matches(values) == rule_engine.Rule(text, context=context).matches(values)
 
 
-_FRAGMENTS = """a b yes many x 'x' '( \\ == != =~ =~~ in and or not ( ) [ ] 1 0 / + ** null true $now $abs( .length ? : for
-" { } , - &"""
+_FRAGMENTS = """a b yes many x 'x' '( \\ == != =~ =~~ in and or not ( ) [ ] 1 0 / + ** null true $now $abs( .length ? :
+for " { } , - &"""
 _fragments = st.sampled_from(_FRAGMENTS.split())
 
 
