@@ -28,7 +28,7 @@ CASES: tuple[DemoCase, ...] = (
             "short_description": "IF-021 reads missing for 140 MPANs since 02:10",
             "description": (
                 "No IF-021 meter reads were received through the DIP for 140 smart meters, for example MPAN "
-                "1012345678901, since 2026-11-20 02:10 UTC. DIP transaction 5f2c1f34-8f0a-4a52-9d43-5a0c4c2f6b11 was "
+                "1012345678903, since 2026-11-20 02:10 UTC. DIP transaction 5f2c1f34-8f0a-4a52-9d43-5a0c4c2f6b11 was "
                 "answered with response code N/A. Suspected root cause: a communications hub firmware roll-out."
             ),
             "business_impact": "Settlement period data for 140 meters falls back to estimates at the next run.",

@@ -192,7 +192,11 @@ class Dispatcher:
                 asked_at = tx.now()
             receipt = performer.ask(claim)
         except CannotAsk:
-            self._again(claim, report, "sent again, marked as a possible repeat", None)
+            # The earlier attempt stays unknown: whatever the desk says meanwhile proves that it arrived.
+            if claim.attempt < self._around.timing.most_attempts:
+                self._attempt(claim, report)
+            else:
+                self._dead(claim, performer, report, f"given up after {claim.attempt} attempts of unknown end")
             return
         except (TryLater, UntrustedAnswer, OutcomeUnknown) as error:
             self._unknown(claim, report, error.message)
@@ -234,10 +238,6 @@ class Dispatcher:
 
     def _later(self, claim: Claim, report: DispatchReport, why: str, after: float | None = None) -> None:
         self._trouble(claim)
-        self._again(claim, report, why, after)
-
-    def _again(self, claim: Claim, report: DispatchReport, why: str, after: float | None) -> None:
-        """Another attempt later, but not for ever."""
         if claim.attempt >= self._around.timing.most_attempts:
             self._dead(claim, self._performers[claim.delivery.kind], report, f"given up after {claim.attempt}: {why}")
             return
