@@ -50,10 +50,26 @@ class MailboxCollector:
         except LOST as error:
             raise TryLater(f"the IMAP server was lost: {error}", remedy="nothing is lost, it is read again") from error
 
-    def _pass(self, mailbox: Mailbox, keep: Keep) -> int:
+    def peek(self) -> Iterator[RawItem]:
+        """The mails that `collect` would hand over now: nothing is kept, flagged or remembered. Raises `TryLater`."""
+        try:
+            with opened(self._settings) as mailbox:
+                round_ = _Round(mailbox, self._settings, self.name, lambda _: False, self._positions.now())
+                uids = _new(mailbox, self._known(mailbox))
+                for start in range(0, len(uids), _BATCH):
+                    yield from round_.look(uids[start : start + _BATCH])
+        except LOST as error:
+            raise TryLater(f"the IMAP server was lost: {error}", remedy="nothing is lost, it is read again") from error
+
+    def _known(self, mailbox: Mailbox) -> Position:
+        """How far the mailbox was read; a new UIDVALIDITY makes everything new."""
         known = self._positions.load(self._key)
         if known is None or known.uid_validity != mailbox.uid_validity or not mailbox.uid_validity:
-            known = Position(mailbox.uid_validity)
+            return Position(mailbox.uid_validity)
+        return known
+
+    def _pass(self, mailbox: Mailbox, keep: Keep) -> int:
+        known = self._known(mailbox)
         uids = _new(mailbox, known)
         round_ = _Round(mailbox, self._settings, self.name, keep, self._positions.now())
         for start in range(0, len(uids), _BATCH):
@@ -108,6 +124,13 @@ class _Round:
             self._take_one(entry)
         self.handled.update(set(uids) - {entry.uid for entry in listed})
 
+    def look(self, uids: Sequence[int]) -> Iterator[RawItem]:
+        """Fetch some mails and keep none."""
+        for entry in self.mailbox.listed(uids):
+            raw = self._fetch(entry)
+            if raw is not None:
+                yield self._item(entry, raw)
+
     def seen_now(self) -> list[int]:
         """The mails that were kept since this was asked last, and may be flagged."""
         uids, self._to_flag = self._to_flag, []
@@ -141,9 +164,8 @@ class _Round:
         return raw
 
     def _kept(self, entry: Listed, raw: bytes) -> bool:
-        item = RawItem(self.source, identity(raw), raw, self._received_at(entry))
         try:
-            self.keep(item)
+            self.keep(self._item(entry, raw))
         except BridgeError as error:
             if error.retryable:
                 raise
@@ -153,6 +175,9 @@ class _Round:
             self._pass_over(entry, error)
             return False
         return True
+
+    def _item(self, entry: Listed, raw: bytes) -> RawItem:
+        return RawItem(self.source, identity(raw), raw, self._received_at(entry))
 
     def _pass_over(self, entry: Listed, error: Exception) -> None:
         _log.error("mail_passed_over", mailbox=self.source, uid=entry.uid, error=type(error).__name__)

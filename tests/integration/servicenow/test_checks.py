@@ -111,6 +111,13 @@ def test_a_misspelt_field_that_would_match_every_row_is_found(servicenow, filled
     assert any(word in result.detail for word in ("assignment_grupp", "categry", "account.nmae"))
 
 
+def test_a_relative_that_an_instance_does_not_have_is_a_warning_only(servicenow, filled):
+    result = checked(servicenow, fields={CASE: ("incident", "category")})[f"fields of {CASE}"]
+    assert result.status is CheckStatus.WARNING
+    assert "incident" in result.detail
+    assert "category" not in result.detail
+
+
 def test_a_time_field_that_does_not_exist_is_found_by_the_canary(servicenow, filled):
     results = checked(servicenow, Stream("cases", CASE, time_field="sys_updatd_on"))
     assert results["source cases: time bounds"].status is CheckStatus.FAILED

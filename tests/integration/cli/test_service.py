@@ -1,0 +1,121 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.integration.cli.conftest import DCC, KEY, SECRET
+
+
+def test_migrate_makes_a_store_and_may_be_repeated(bench):
+    bench.database.unlink()
+    first = bench.json("migrate")
+    assert first["before"] is None
+    assert first["applied"]
+    assert bench.json("migrate") == {"before": first["after"], "after": first["after"], "applied": []}
+    assert bench.commands() == [("operator:ines", "migrate", {"from": None, "to": first["after"]})]
+    assert bench.run("migrate").stdout == f"up to date at {first['after']}\n"
+
+
+def test_every_command_but_migrate_asks_for_a_migrated_store(bench):
+    bench.database.unlink()
+    for command in (("once",), ("engagements",), ("health",), ("trace", "CS0000001"), ("outbox", "list")):
+        assert "run cpsd-bridge migrate" in bench.run(*command, exits=2).stderr
+    assert not bench.database.exists()
+
+
+def test_health_is_0_only_while_a_worker_gives_signs_of_life(bench):
+    assert bench.json("health", exits=1) == {"healthy": False, "workers": []}
+    with bench.store() as store, store.transaction() as tx:
+        tx.beat("here/1/abc", "run")
+    told = bench.json("health")
+    assert told["healthy"] is True
+    assert told["workers"][0]["worker"] == "here/1/abc"
+    assert "here/1/abc" in bench.run("health").stdout
+    time.sleep(1.1)
+    assert bench.run("health", "--within", "1", exits=1).stdout == "no worker gave a sign of life within 1 s\n"
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def running(bench):
+    """The service as a process of its own."""
+    bench.bridge["mail"]["every"] = "1s"
+    bench.write()
+    log = (bench.folder / "run.log").open("wb")
+    command = [sys.executable, "-m", "bridge.cli", "--config", bench.config, "--operator", "systemd"]
+    process = subprocess.Popen([*command, "--log-format", "json", "run"], stdout=subprocess.PIPE, stderr=log)
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    process.stdout.close()
+    log.close()
+
+
+def test_run_works_until_it_is_told_to_stop_and_ends_with_0(bench, running):
+    bench.raise_case()
+    wait_for(lambda: bench.sent_to(DCC))
+    wait_for(lambda: bench.database.exists() and bench.json("health")["healthy"])
+    assert "another worker" in bench.run("once", exits=2).stderr
+    assert len(bench.json("engagements")) == 1  # commands go on beside it
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(20) == 0
+    assert running.stdout.read() == b""
+    events = [json.loads(line) for line in (bench.folder / "run.log").read_text().splitlines()]
+    assert [event["event"] for event in events if event["event"].startswith("service_")] == [
+        "service_started",
+        "service_draining",
+        "service_stopped",
+    ]
+    assert bench.commands()[0][:2] == ("operator:systemd", "run")
+
+
+def test_no_command_ever_shows_a_secret(bench):
+    case = bench.raise_case()
+    bench.run("once")
+    commands = [
+        ("--log-level", "debug", *command)
+        for command in (
+            ("check", "--json"),
+            ("once", "--json"),
+            ("once", "--dry-run", "--json"),
+            ("trace", case["number"], "--json"),
+            ("engagements", "--json"),
+            ("outbox", "list", "--all", "--json"),
+            ("desks", "list", "--json"),
+            ("quarantine", "list", "--json"),
+            ("migrate", "--json"),
+        )
+    ]
+    for command in commands:
+        result = bench.run(*command)
+        for secret in (SECRET, KEY, "mailbox-password-7716"):
+            assert secret not in result.stdout
+            assert secret not in result.stderr
+
+
+@pytest.mark.parametrize("broken", ["SN_SECRET", "MAIL_PASSWORD"])
+def test_no_error_ever_shows_a_secret(bench, monkeypatch, broken):
+    monkeypatch.setenv(broken, "wrong-secret-5521-that-is-refused")
+    for command in (("once",), ("check",), ("once", "--dry-run")):
+        result = bench.attempt("--log-level", "debug", *command)
+        told = result.stdout + result.stderr
+        assert "wrong-secret-5521" not in told
+        assert KEY not in told
+
+
+@pytest.mark.parametrize("name", ["servicenow", "mail", "desk"])
+def test_the_sandbox_runs_in_place_of_the_command_with_its_own_options(name):
+    command = [sys.executable, "-m", "bridge.cli", "sandbox", name, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=30, check=True)
+    assert f"python -m bridge.sandbox.{name}" in done.stdout
