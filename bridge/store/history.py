@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,16 +15,18 @@ from bridge.domain.ids import SysId
 from bridge.ports import ToldEvent, TrailEvent
 from bridge.store.tables import event, event_value
 from bridge.store.work import Work
-from bridge.trail.events import SealedValue, seal
+from bridge.trail.events import SealedValue, seal, with_name, without_name
 
 
 class History(Work):
     """Recording and reading the trail."""
 
     def record(self, event_: TrailEvent) -> int:
-        sealed = seal(event_.personal, self._token)
-        statement = self._insert(event).values(**_values(event_, sealed), at=self.now()).returning(event.c.id)
-        number: int = self._execute(statement).scalar_one()
+        who, name = without_name(event_.who)
+        event_ = replace(event_, who=who)
+        sealed = seal({**event_.personal, **name}, self._token)
+        statement = self._insert(event).returning(event.c.id)
+        number: int = self._execute(statement, {**_values(event_, sealed), "at": self.now()}).scalar_one()
         if sealed:
             rows = [{"event": number, "name": one.name, "salt": one.salt, "value": one.value} for one in sealed]
             self._execute(self._insert(event_value), rows)
@@ -69,7 +72,7 @@ def _values(event_: TrailEvent, sealed: tuple[SealedValue, ...]) -> dict[str, An
 def _told(row: Row[Any], personal: Mapping[str, str]) -> ToldEvent:
     told = TrailEvent(
         kind=row.kind,
-        who=row.who,
+        who=with_name(row.who, personal, row.hashes),
         case=row.case_id,
         case_number=row.case_number,
         engagement=row.engagement,

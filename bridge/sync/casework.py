@@ -13,14 +13,7 @@ from typing import assert_never
 from bridge.domain.agreement import Agreement, Confirmation
 from bridge.domain.case import Case
 from bridge.domain.decide import decide
-from bridge.domain.delivery import (
-    SERVICENOW,
-    Delivery,
-    DeliveryKind,
-    case_lane,
-    chase_lane,
-    engagement_lane,
-)
+from bridge.domain.delivery import Delivery, DeliveryKind
 from bridge.domain.effects import (
     Alert,
     CancelUnsent,
@@ -36,17 +29,17 @@ from bridge.domain.effects import (
 from bridge.domain.engagement import Engagement, Standing, State
 from bridge.domain.facts import Delivered, Fact, MessageKind, Report, ReportKind
 from bridge.domain.hold import Answer, Verdict, verdict
-from bridge.domain.ids import DeliveryId, DeskName, delivery_id, engagement_id, reference
+from bridge.domain.ids import DeliveryId, DeskName, EngagementId, engagement_id, reference
 from bridge.mapping.completeness import missing
 from bridge.mapping.notes import note as note_text
 from bridge.mapping.update import case_update, report_values
 from bridge.ports import CaseRecord, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
-from bridge.sync.marks import signed_text
+from bridge.sync.kin import Kin, engaged_kin, shown
+from bridge.sync.queued import message_row, write_row
 from bridge.sync.surroundings import Surroundings
 from bridge.sync.telling import fact_name, listed, personal_values
 
-_URGENT = frozenset({MessageKind.CHASE, MessageKind.ESCALATION})
 RESOLVES = "resolves"
 REOPENS = "reopens"
 
@@ -70,6 +63,7 @@ class Casework:
         self.now = tx.now()
         self.engagements: list[Engagement] = list(tx.engagements(record.sys_id))
         self.quarantined = ""
+        self._kin: tuple[Kin, ...] | None = None
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -80,9 +74,7 @@ class Casework:
     @property
     def case(self) -> Case:
         """The last revision that was decided upon."""
-        if self.record.shadow is None:
-            return Case(self.record.table, self.record.sys_id, {"number": self.record.number})
-        return self.record.shadow
+        return shown(self.record)
 
     def newest(self, desk: DeskName) -> Engagement | None:
         """The newest round of a desk."""
@@ -93,19 +85,15 @@ class Casework:
         """The rounds that go on."""
         return [engagement for engagement in self.engagements if engagement.is_open]
 
-    def family(self) -> list[Engagement]:
+    def family(self, fresh: Case | None = None) -> list[Engagement]:
         """The engagements of the case, of the records it points at, and of those that point at it."""
-        relatives = [
-            engagement
-            for relative in self.tx.relatives(self.case)
-            if relative != self.record.sys_id
-            for engagement in self.tx.engagements(relative)
-        ]
-        return [*self.engagements, *relatives]
+        relatives = dict.fromkeys((*self.tx.relatives(self.case), *(self.tx.relatives(fresh) if fresh else ())))
+        relatives.pop(self.record.sys_id, None)
+        return [*self.engagements, *(one for relative in relatives for one in self.tx.engagements(relative))]
 
-    def verdict(self) -> Verdict:
-        """The hold's answer for the case as decided so far."""
-        return verdict(self.family(), self.agreement)
+    def verdict(self, fresh: Case | None = None) -> Verdict:
+        """The hold's answer for the case as decided so far; `fresh` is the record as it was read just before."""
+        return verdict(self.family(fresh), self.agreement)
 
     # ── deciding ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -113,6 +101,7 @@ class Casework:
         self, desk: DeskName, by: str, *, agreement: Agreement, successor_to: Engagement | None = None
     ) -> Engagement:
         """Open a round with a desk. Contents that are missing hold it back and are named in a work note."""
+        self._look_at_kin()
         earlier = self.newest(desk)
         number = earlier.round + 1 if earlier else 1
         identity = engagement_id(self.around.instance, self.record.sys_id, desk, number)
@@ -136,17 +125,19 @@ class Casework:
         declined = successor_to or self._declined_without_successor(desk)
         if declined is not None:
             self._keep(replace(declined, successor=identity))
-        self._event("engaged", engagement, {"state": engagement.state.value, "by": by})
+        self._event("engaged", engagement, {"state": engagement.state.value}, {"by": by})
         if lacking:
             self._perform(engagement, Note("incomplete", {"desk": desk, "by": by, "missing": listed(lacking)}))
         else:
             engagement = self._perform(engagement, Send(MessageKind.OPEN))
-            self._perform(engagement, Note("engaged", {"desk": desk, "by": by, "round": str(number)}))
+            wording = "new_round" if earlier else "engaged"
+            self._perform(engagement, Note(wording, {"desk": desk, "by": by, "round": str(number)}))
         self._keep(self._current(engagement))
         return self._current(engagement)
 
     def apply(self, engagement: Engagement, fact: Fact) -> Decision:
         """Decide on a fact and carry out what the decision asks for."""
+        self._look_at_kin()
         if self._proves_delivery(engagement, fact):
             engagement = self._settle_open_message(engagement)
         others = [other for other in self.engagements if other.id != engagement.id]
@@ -164,12 +155,13 @@ class Casework:
         for effect in decision.effects:
             current = self._perform(self._current(current), effect)
         self._keep(self._current(current))
-        self._follow_verdict(ruling)
+        self.follow(ruling.answer)
         return decision
 
     def _proves_delivery(self, engagement: Engagement, fact: Fact) -> bool:
         """A report by mail or portal shows that the open message is there, whatever its attempt's end."""
-        return isinstance(fact, Report) and fact.channel != "telephone" and engagement.standing is Standing.UNKNOWN
+        unsettled = engagement.standing in {Standing.UNKNOWN, Standing.FAILED}
+        return isinstance(fact, Report) and fact.channel != "telephone" and unsettled
 
     def _settle_open_message(self, engagement: Engagement) -> Engagement:
         for delivery in self.tx.deliveries(engagement=engagement.id, pending=True):
@@ -180,10 +172,15 @@ class Casework:
         self.apply(engagement, Delivered(MessageKind.OPEN, 1))
         return self._current(engagement)
 
-    def _follow_verdict(self, before: Verdict) -> None:
+    def _look_at_kin(self) -> None:
+        """What the hold answers for the engaged relatives, before anything is decided."""
+        if self._kin is None:
+            self._kin = engaged_kin(self.tx, self.case, self.agreement)
+
+    def follow(self, before: Answer) -> None:
         """Where the hold has come to another answer: resolve the case, or say that a person may."""
         ruling = self.verdict()
-        if ruling.answer is before.answer or self.case.phase.is_over:
+        if ruling.answer is before or self.case.phase.is_over:
             return
         match ruling.answer:
             case Answer.BRIDGE_MAY_RESOLVE:
@@ -217,42 +214,27 @@ class Casework:
         self, *, fields: Mapping[str, str] | None = None, note: str = "", comment: str = "", purpose: str = ""
     ) -> DeliveryId:
         """One PATCH of the case. Each carries a journal entry that ends with the delivery's reference."""
-        ordinal = self.record.next_ordinal
-        identity = delivery_id(self.around.instance, self.record.sys_id, self.record.table, 0, ordinal)
-        self.record = replace(self.record, next_ordinal=ordinal + 1)
         element, text = ("comments", comment) if comment else ("work_notes", note)
-        payload = {
-            "fields": dict(fields or {}),
-            "element": element,
-            "text": signed_text(text, identity),
-            "purpose": purpose,
-            "table": self.record.table,
-        }
-        self.tx.enqueue(
-            Delivery(
-                identity,
-                DeliveryKind.WRITE,
-                SERVICENOW,
-                case_lane(self.record.sys_id),
-                payload,
-                case=self.record.sys_id,
-            )
+        row = write_row(
+            self.around.instance, self.record, fields=fields or {}, element=element, text=text, purpose=purpose
         )
-        return identity
+        self.record = replace(self.record, next_ordinal=self.record.next_ordinal + 1)
+        self.tx.enqueue(row)
+        return row.id
 
     def say(self, name: str, values: Mapping[str, str]) -> DeliveryId:
         """A work note of ours."""
         return self.write(note=note_text(name, values))
 
-    def reopen(self, reason: str) -> None:
-        """Undo a foreign early resolution."""
-        self.record = replace(self.record, reopens=self.record.reopens + 1)
+    def reopen(self, reason: str, *, foreign: bool = True) -> None:
+        """Undo an early resolution; a foreign one counts towards the three."""
+        self.record = replace(self.record, reopens=self.record.reopens + foreign)
         fields = self.case.profile.targets["open"]
         body = note_text("early_resolution_reopened", {"reason": reason})
         self.write(fields=fields, note=body, purpose=REOPENS)
 
-    def alert(self, code: str, text: str) -> None:
-        """An alarm, once for each event that raises it."""
+    def alert(self, code: str, text: str, *, about: EngagementId | None = None) -> None:
+        """An alarm, once for each event that raises it, and for each engagement that it is about."""
         raise_alert(
             self.tx,
             self.around.instance,
@@ -260,7 +242,7 @@ class Casework:
             text,
             case=self.record.sys_id,
             number=self.record.number,
-            cause=self.cause.what,
+            cause=f"{self.cause.what} {about}" if about else self.cause.what,
         )
 
     def event(self, kind: str, facts: Mapping[str, object], personal: Mapping[str, str] | None = None) -> None:
@@ -278,9 +260,21 @@ class Casework:
         )
 
     def close(self) -> CaseRecord:
-        """Compare-and-set of the case's version; raises `StaleCase` if somebody decided in between."""
-        self.record = self.tx.save_case(self.record)
+        """Compare-and-set of the version of the case and its engaged kin; `StaleCase` if somebody decided between.
+
+        In one order everywhere, so that two decisions in one family do not wait for each other in a circle.
+        """
+        saved = {self.record.sys_id: self.record} | {kin.record.sys_id: self._follow_in(kin) for kin in self._kin or ()}
+        for sys_id in sorted(saved):
+            saved[sys_id] = self.tx.save_case(saved[sys_id])
+        self.record, self._kin = saved[self.record.sys_id], None
         return self.record
+
+    def _follow_in(self, kin: Kin) -> CaseRecord:
+        """The record of a relative after what its own hold now says was put into its lane."""
+        work = Casework(self.tx, self.around, kin.record, self.cause)
+        work.follow(kin.before)
+        return work.record
 
     # ── effects ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -296,7 +290,7 @@ class Casework:
             case PushReport(report):
                 return self._push(engagement, report)
             case Alert(code, text):
-                self.alert(code, text)
+                self.alert(code, text, about=engagement.id)
             case Quarantine(why):
                 self.quarantined = why
             case NewRound(by):
@@ -308,33 +302,14 @@ class Casework:
         return engagement
 
     def _send(self, engagement: Engagement, effect: Send) -> Engagement:
-        ordinal = engagement.next_ordinal
-        identity = delivery_id(self.around.instance, engagement.case, engagement.desk, engagement.round, ordinal)
-        urgent = effect.message in _URGENT
-        payload = {
-            "kind": effect.message.value,
-            "text": effect.text,
-            "changes": [list(change) for change in effect.changes],
-            "ordinal": ordinal,
-        }
-        self.tx.enqueue(
-            Delivery(
-                identity,
-                DeliveryKind.MESSAGE,
-                engagement.desk,
-                chase_lane(engagement.id) if urgent else engagement_lane(engagement.id),
-                payload,
-                case=engagement.case,
-                engagement=engagement.id,
-                valid_if="still_owed" if urgent else "",
-            )
-        )
-        engagement = replace(engagement, next_ordinal=ordinal + 1)
+        row = message_row(self.around.instance, engagement, effect)
+        self.tx.enqueue(row)
+        engagement = replace(engagement, next_ordinal=engagement.next_ordinal + 1)
         self._replace(engagement)
         self._event(
             "message_decided",
             engagement,
-            {"message": effect.message.value, "delivery": identity},
+            {"message": effect.message.value, "delivery": row.id},
             {"text": effect.text} if effect.text else {},
         )
         return engagement
@@ -346,7 +321,8 @@ class Casework:
         if update.comment:
             self.write(comment=update.comment)
         note = self._told_otherwise(report, engagement, agreement) or update.note
-        fields = {name: value for name, value in update.fields.items() if value != self.case.values.get(name, "")}
+        expected = self._expected_values()
+        fields = {name: value for name, value in update.fields.items() if value != expected.get(name, "")}
         if not (note or fields):
             return engagement
         # A state write always carries a note: it is by the note that ServiceNow can be asked whether it was done.
@@ -374,8 +350,7 @@ class Casework:
         agreement = self.around.desks.by_name[engagement.desk].agreement_on(self.now.date()) or self.agreement(
             engagement
         )
-        opened = self.engage(engagement.desk, by, agreement=agreement)
-        self.say("new_round", {"desk": engagement.desk, "round": str(opened.round), "by": by})
+        self.engage(engagement.desk, by, agreement=agreement)
 
     # ── bookkeeping ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -396,6 +371,13 @@ class Casework:
         ]
         named = [engagement for engagement in waiting if engagement.direction == desk]
         return next(reversed(named or waiting), None)
+
+    def _expected_values(self) -> dict[str, str]:
+        """The case's values once the writes that are in its lane are done."""
+        values = dict(self.case.values)
+        for delivery in self._unfinished_writes():
+            values |= delivery.payload["fields"]
+        return values
 
     def _unfinished_writes(self) -> list[Delivery]:
         return [

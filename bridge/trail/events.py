@@ -11,6 +11,11 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+ERASED = "[erased]"
+#: Who a person's name follows; a desk or the bridge itself is nobody in particular.
+_PERSONS = frozenset({"servicenow", "operator"})
+WHO = "who"
+
 #: Bytes of a salt: as long as the hash, so that guessing the value through the salt is hopeless.
 SALT_SIZE = 32
 
@@ -41,3 +46,14 @@ def seal(personal: Mapping[str, str], token: Callable[[int], bytes]) -> tuple[Se
         for name, value in personal.items()
         if value
     )
+
+
+def without_name(who: str) -> tuple[str, dict[str, str]]:
+    """`servicenow:priya.shah` as what may stay in clear, and the name as a personal value."""
+    role, _, name = who.partition(":")
+    return (role, {WHO: name}) if role in _PERSONS and name else (who, {})
+
+
+def with_name(who: str, personal: Mapping[str, str], hashes: Mapping[str, str]) -> str:
+    """The opposite, as far as the name was not erased."""
+    return f"{who}:{personal.get(WHO, ERASED)}" if WHO in hashes else who

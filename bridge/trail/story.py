@@ -9,8 +9,8 @@ from typing import Any
 from unicodedata import bidirectional, category
 
 from bridge.ports import ToldEvent
+from bridge.trail.events import ERASED, WHO
 
-ERASED = "[erased]"
 #: Explicit embeddings, overrides and isolates (Unicode Standard Annex 9).
 _REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
@@ -34,6 +34,8 @@ def _told(told: ToldEvent) -> Iterator[str]:
         if value not in (None, "", [], {}):
             yield from _valued(name, _plain(value))
     for name in told.hashes:
+        if name == WHO:
+            continue  # told above
         yield from _valued(name, event.personal.get(name, ERASED))
 
 
