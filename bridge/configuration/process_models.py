@@ -116,8 +116,13 @@ class AlertsModel(Strict):
 class WebModel(Strict):
     """The listeners."""
 
-    public: Listen | None = Field(None, description="Where links in mails lead, and webhooks; off if left out.")
-    console: Listen | None = Field(None, description="The operators' console; off if left out.")
+    public: Listen | None = Field(
+        None,
+        description="Where links in mails will lead, and webhooks. Read and checked, but this release serves nothing there yet.",
+    )
+    console: Listen | None = Field(
+        None, description="The operators' console. Read and checked, but this release serves nothing there yet."
+    )
 
 
 class DeliveryModel(Strict):
