@@ -118,10 +118,10 @@ class WebModel(Strict):
 
     public: Listen | None = Field(
         None,
-        description="Where links in mails will lead, and webhooks. Read and checked, but this release serves nothing there yet.",
+        description="Where links in mails will lead. Checked only: nothing is served there yet.",
     )
     console: Listen | None = Field(
-        None, description="The operators' console. Read and checked, but this release serves nothing there yet."
+        None, description="The operators' console. Checked only: nothing is served there yet."
     )
 
 
