@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bridge.domain.agreement import Agreement
-from bridge.domain.effects import Decision, Effect, Note
+from bridge.domain.effects import Decision, Effect, Note, Quarantine
 from bridge.domain.engagement import Engagement, State
 from bridge.domain.facts import Fact, Report
 from bridge.domain.situation import Situation
@@ -72,7 +72,9 @@ def _apply(situation: Situation, row: Row) -> Decision:
     if row.to is not None:
         changed = replace(changed, state=row.to)
     if isinstance(fact, Report) and before.is_open:
-        changed = replace(changed, undeliverable=False, last_report_at=_newest(before, fact))
+        set_aside = any(isinstance(effect, Quarantine) for effect in effects)
+        newest = before.last_report_at if set_aside else _newest(before, fact)
+        changed = replace(changed, undeliverable=False, last_report_at=newest)
     return Decision(changed, tuple(effects), row.reason, row.refused)
 
 

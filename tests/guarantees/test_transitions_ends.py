@@ -66,6 +66,11 @@ def test_after_a_resolution_without_a_certain_time_nothing_is_certainly_newer(ki
     assert asks(taken(reported, report(kind, 6)), Quarantine)
 
 
+def test_what_waits_in_quarantine_orders_nothing():
+    reported = after(engagement(), report("resolved", 5, ordered=False), report("progress", 6))
+    assert asks(taken(reported, report("progress", 7)), Quarantine)
+
+
 def test_resolved_again_replaces_the_text_and_starts_quiet_again():
     before = engagement(State.RESOLUTION_REPORTED, question_open=True)
     stands = taken(before, report("resolved", 9, text="really")).engagement
