@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, or_, select, text, union_all, update
+from sqlalchemy import Row, bindparam, or_, select, text, union_all, update
 
 from bridge.domain.case import Case
 from bridge.domain.errors import StaleCase
@@ -16,12 +16,18 @@ from bridge.store.tables import case_record, engagement
 from bridge.store.tables.cases import IS_OPEN
 from bridge.store.work import Work, parts
 
+_BY_SYS_ID = select(case_record).where(case_record.c.sys_id == bindparam("sys_id"))
+#: The record as it was read, and nobody's since.
+_SAVE = update(case_record).where(
+    case_record.c.sys_id == bindparam("saved_sys_id"), case_record.c.version == bindparam("seen_version")
+)
+
 
 class Cases(Work):
     """Case records."""
 
     def case(self, sys_id: SysId) -> CaseRecord | None:
-        row = self._execute(select(case_record).where(case_record.c.sys_id == sys_id)).one_or_none()
+        row = self._execute(_BY_SYS_ID, {"sys_id": sys_id}).one_or_none()
         return row and _record(row)
 
     def case_by_number(self, number: str) -> CaseRecord | None:
@@ -40,14 +46,12 @@ class Cases(Work):
         return tuple(_record(row) for row in rows)
 
     def add_case(self, record: CaseRecord) -> None:
-        statement = self._insert(case_record).values(_values(record)).on_conflict_do_nothing()
-        if not self._changes(statement):
+        if not self._changes(self._insert(case_record).on_conflict_do_nothing(), _values(record)):
             raise StaleCase("the case was added by somebody else", case=record.number)
 
     def save_case(self, record: CaseRecord) -> CaseRecord:
         saved = replace(record, version=record.version + 1)
-        same = (case_record.c.sys_id == record.sys_id, case_record.c.version == record.version)
-        if not self._changes(update(case_record).where(*same).values(_values(saved))):
+        if not self._changes(_SAVE, {**_values(saved), "saved_sys_id": record.sys_id, "seen_version": record.version}):
             raise StaleCase("the case was decided upon by somebody else", case=record.number)
         return saved
 

@@ -148,16 +148,15 @@ class Claims(Outbox):
         )
 
     def _begin_attempt(self, claim: Claim, number: int, started_at: datetime, settle_after: datetime) -> None:
-        self._execute(
-            self._insert(attempt).values(
-                delivery=claim.delivery.id,
-                number=number,
-                started_at=started_at,
-                settle_after=settle_after,
-                worker=claim.worker,
-                fence=claim.fence,
-            )
-        )
+        values = {
+            "delivery": claim.delivery.id,
+            "number": number,
+            "started_at": started_at,
+            "settle_after": settle_after,
+            "worker": claim.worker,
+            "fence": claim.fence,
+        }
+        self._execute(self._insert(attempt), values)
 
     def release(self, claim: Claim, retry_at: datetime | None) -> None:
         """See `ports.Store.release`; an attempt that was begun can only be finished."""

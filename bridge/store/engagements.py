@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Row, and_, case, exists, literal_column, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Executable,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from bridge.domain.delivery import DeliveryKind, DeliveryStatus
@@ -21,6 +37,14 @@ from bridge.store.work import Work
 
 #: Columns that are named like the field of `Engagement` they hold.
 _PLAIN = tuple(field.name for field in fields(Engagement) if field.name not in {"case", "standing"})
+
+
+def _saving(insert: sqlite.Insert | postgresql.Insert) -> Executable:
+    changes = {column.name: insert.excluded[column.name] for column in engagement.columns if column.name != "id"}
+    return insert.on_conflict_do_update(index_elements=["id"], set_=changes)
+
+
+_SAVE = {"sqlite": _saving(sqlite.insert(engagement)), "postgresql": _saving(postgresql.insert(engagement))}
 
 #: An attempt of the delivery whose end nobody knows: the far side may have it.
 UNSETTLED = exists().where(attempt.c.delivery == outbox.c.id, attempt.c.outcome.in_(["", "unknown"])).correlate(outbox)
@@ -43,25 +67,52 @@ _OPEN_MESSAGES = (
 _IS_OPEN = literal_column(f"engagement.{IS_OPEN}", Boolean)
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Two statements, built once: the engagements that meet a condition, and their open messages."""
+
+    rows: Select[Any]
+    messages: Select[Any]
+
+
+def _question(condition: ColumnElement[bool]) -> _Question:
+    ordered = select(engagement).order_by(engagement.c.opened_at, engagement.c.round, engagement.c.id)
+    return _Question(ordered.where(condition), _OPEN_MESSAGES.where(condition))
+
+
+_OF_CASE = _question(engagement.c.case_id == bindparam("case"))
+_BY_ID = _question(engagement.c.id == bindparam("id"))
+_BY_DESK_REFERENCE = _question(
+    and_(engagement.c.desk == bindparam("desk"), engagement.c.desk_reference == bindparam("reference"))
+)
+_OPEN = _question(_IS_OPEN)
+_DUE = _question(
+    and_(
+        _IS_OPEN,
+        or_(engagement.c.next_chase_at <= bindparam("now"), engagement.c.state == State.RESOLUTION_REPORTED.value),
+    )
+)
+_ALL = _question(true())
+
+
 class Engagements(Work):
     """Engagements, and finding the one that a reference or a Message-ID speaks of."""
 
     def engagements(self, case: SysId) -> tuple[Engagement, ...]:
-        return self._engagements(engagement.c.case_id == case)
+        return self._engagements(_OF_CASE, {"case": case})
 
     def open_engagements(self) -> tuple[Engagement, ...]:
-        return self._engagements(_IS_OPEN)
+        return self._engagements(_OPEN)
 
     def all_engagements(self) -> tuple[Engagement, ...]:
         """Every round that ever was, oldest first."""
-        return self._engagements(true())
+        return self._engagements(_ALL)
 
     def due_engagements(self, now: datetime) -> tuple[Engagement, ...]:
-        waits_for_quiet = engagement.c.state == State.RESOLUTION_REPORTED.value
-        return self._engagements(and_(_IS_OPEN, or_(engagement.c.next_chase_at <= now, waits_for_quiet)))
+        return self._engagements(_DUE, {"now": now})
 
     def engagement(self, engagement_: EngagementId) -> Engagement | None:
-        return next(iter(self._engagements(engagement.c.id == engagement_)), None)
+        return next(iter(self._engagements(_BY_ID, {"id": engagement_})), None)
 
     def by_reference(self, reference: Reference) -> EngagementId | None:
         return self._engagement_id(engagement.c.reference == reference)
@@ -76,17 +127,14 @@ class Engagements(Work):
         """The open engagement with this reference, else the latest; None where several could be meant."""
         if not reference:
             return None
-        found = self._engagements(and_(engagement.c.desk == desk, engagement.c.desk_reference == reference))
+        found = self._engagements(_BY_DESK_REFERENCE, {"desk": desk, "reference": reference})
         candidates = [one for one in found if one.is_open] or found[-1:]
         same_case = len({one.case for one in found}) == 1
         return candidates[0].id if len(candidates) == 1 and (candidates[0].is_open or same_case) else None
 
     def save_engagement(self, engagement_: Engagement) -> None:
-        values = _values(engagement_)
-        changes = {name: value for name, value in values.items() if name != "id"}
-        statement = self._insert(engagement).values(values)
         try:
-            self._execute(statement.on_conflict_do_update(index_elements=["id"], set_=changes))
+            self._execute(_SAVE[self._connection.dialect.name], _values(engagement_))
         except IntegrityError as error:
             if breaks(error, "engagement_one_open_round", "engagement.case_id", "engagement.desk"):
                 raise StaleCase(
@@ -98,12 +146,10 @@ class Engagements(Work):
         found = self._execute(select(engagement.c.id).where(condition)).scalar_one_or_none()
         return found and EngagementId(found)
 
-    def _engagements(self, condition: ColumnElement[bool]) -> tuple[Engagement, ...]:
-        rows = self._execute(
-            select(engagement).where(condition).order_by(engagement.c.opened_at, engagement.c.round, engagement.c.id)
-        ).all()
+    def _engagements(self, question: _Question, values: Mapping[str, object] | None = None) -> tuple[Engagement, ...]:
+        rows = self._execute(question.rows, values).all()
         # The latest open message counts: after a corrected address a new one supersedes the old.
-        messages = self._execute(_OPEN_MESSAGES.where(condition)) if rows else ()
+        messages = self._execute(question.messages, values) if rows else ()
         standings = {message.engagement: Standing(message.standing) for message in messages}
         return tuple(_engagement(row, standings.get(row.id, Standing.NONE)) for row in rows)
 

@@ -19,16 +19,17 @@ class Inbox(Work):
     """The inbox."""
 
     def receive(self, item: RawItem) -> int | None:
-        statement = self._insert(inbox).values(
-            source=item.source,
-            identity=item.identity,
-            raw=item.raw,
-            received_at=item.received_at,
-            stored_at=self.now(),
-            state=InboxState.NEW.value,
-            case_id=item.case,
-        )
-        return self._execute(statement.on_conflict_do_nothing().returning(inbox.c.id)).scalar_one_or_none()
+        values = {
+            "source": item.source,
+            "identity": item.identity,
+            "raw": item.raw,
+            "received_at": item.received_at,
+            "stored_at": self.now(),
+            "state": InboxState.NEW.value,
+            "case_id": item.case,
+        }
+        statement = self._insert(inbox).on_conflict_do_nothing().returning(inbox.c.id)
+        return self._execute(statement, values).scalar_one_or_none()
 
     def unapplied(self, limit: int) -> tuple[InboxItem, ...]:
         return self._items(_in_state(InboxState.NEW).where(~_PARKED).limit(limit))
@@ -56,8 +57,8 @@ class Inbox(Work):
             raise StaleCase(f"item {item} of the inbox is settled already, or there is none")
 
     def bind_journal(self, entry: SysId, delivery: DeliveryId) -> bool:
-        statement = self._insert(journal_binding).values(entry=entry, delivery=delivery, bound_at=self.now())
-        if self._changes(statement.on_conflict_do_nothing()):
+        values = {"entry": entry, "delivery": delivery, "bound_at": self.now()}
+        if self._changes(self._insert(journal_binding).on_conflict_do_nothing(), values):
             return True
         bound = select(journal_binding.c.delivery).where(journal_binding.c.entry == entry)
         return self._execute(bound).scalar_one_or_none() == delivery

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, Select, bindparam, select, update
 
 from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
 from bridge.domain.errors import UsageError
@@ -18,27 +19,36 @@ from bridge.store.work import Work
 TAKEN_AWAY = {"worker": None, "lease_until": None, "fence": outbox.c.fence + 1}
 
 
+@cache
+def _deliveries(*columns: str, pending: bool) -> Select[Any]:
+    """Deliveries by the values of some columns. There are few such statements, and building one costs as much as it."""
+    conditions = [outbox.c[name] == bindparam(name) for name in columns]
+    if pending:
+        conditions.append(outbox.c.finished_at.is_(None))
+    return select(outbox).where(*conditions).order_by(outbox.c.seq)
+
+
 class Outbox(Work):
     """The outbox as decisions and operators see it; how workers see it is in `claims`."""
 
     def enqueue(self, delivery: Delivery) -> None:
         now = self.now()
         message_kind = delivery.payload.get("kind", "") if delivery.kind is DeliveryKind.MESSAGE else ""
-        statement = self._insert(outbox).values(
-            id=delivery.id,
-            kind=delivery.kind.value,
-            recipient=delivery.recipient,
-            lane=delivery.lane,
-            payload=delivery.payload,
-            message_kind=str(message_kind),
-            case_id=delivery.case,
-            engagement=delivery.engagement,
-            valid_if=delivery.valid_if,
-            created_at=now,
-            status=delivery.status.value,
+        values = {
+            "id": delivery.id,
+            "kind": delivery.kind.value,
+            "recipient": delivery.recipient,
+            "lane": delivery.lane,
+            "payload": delivery.payload,
+            "message_kind": str(message_kind),
+            "case_id": delivery.case,
+            "engagement": delivery.engagement,
+            "valid_if": delivery.valid_if,
+            "created_at": now,
+            "status": delivery.status.value,
             **schedule(delivery.status, delivery.next_attempt_at or now, now),
-        )
-        self._execute(statement.on_conflict_do_nothing(index_elements=["id"]))
+        }
+        self._execute(self._insert(outbox).on_conflict_do_nothing(index_elements=["id"]), values)
 
     def delivery(self, delivery: DeliveryId) -> Delivery | None:
         row = self._execute(select(outbox).where(outbox.c.id == delivery)).one_or_none()
@@ -47,14 +57,10 @@ class Outbox(Work):
     def deliveries(
         self, *, case: SysId | None = None, engagement: EngagementId | None = None, pending: bool = False
     ) -> tuple[Delivery, ...]:
-        statement = select(outbox).order_by(outbox.c.seq)
-        if case is not None:
-            statement = statement.where(outbox.c.case_id == case)
-        if engagement is not None:
-            statement = statement.where(outbox.c.engagement == engagement)
-        if pending:
-            statement = statement.where(outbox.c.finished_at.is_(None))
-        return tuple(to_delivery(row) for row in self._execute(statement))
+        wanted = {"case_id": case, "engagement": engagement}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        rows = self._execute(_deliveries(*given, pending=pending), given)
+        return tuple(to_delivery(row) for row in rows)
 
     def cancel_unattempted(self, engagement: EngagementId) -> tuple[DeliveryId, ...]:
         """Cancel the messages the desk has certainly not seen, also one that a worker is about to begin."""

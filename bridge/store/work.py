@@ -53,12 +53,13 @@ class Work:
         return from_microseconds(self._connection.execute(_NOW[self._connection.dialect.name]).scalar_one())
 
     def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT whose values are given to `_execute`: written into the statement they cost more than the row."""
         return sqlite.insert(table) if self._connection.dialect.name == "sqlite" else postgresql.insert(table)
 
     def _execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:  # noqa: ANN401 - rows of values
         return self._connection.execute(statement, values)
 
-    def _changes(self, statement: Executable) -> bool:
+    def _changes(self, statement: Executable, values: Any = None) -> bool:  # noqa: ANN401 - as above
         """Whether a statement found or made its one row."""
         # SQLAlchemy keeps the driver's count for an INSERT only when it is asked to.
-        return self._execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
+        return self._execute(statement.execution_options(preserve_rowcount=True), values).rowcount == 1
