@@ -10,8 +10,10 @@ from bridge.domain.agreement import Agreement
 from bridge.domain.effects import Decision, Effect, Note, Quarantine
 from bridge.domain.engagement import Engagement, State
 from bridge.domain.facts import Fact, Report
+from bridge.domain.life.columns import FactKind, kind_of
+from bridge.domain.life.rows import Row
 from bridge.domain.situation import Situation
-from bridge.domain.transitions import TABLE, FactKind, Row, kind_of
+from bridge.domain.transitions import TABLE
 
 _ORDERED_STATES = frozenset(State) - {State.INCOMPLETE, State.CONFIRMED, State.DECLINED, State.WITHDRAWN}
 

@@ -21,8 +21,9 @@ from bridge.domain.facts import (
     Report,
     ReportKind,
 )
+from bridge.domain.life.columns import FactKind, kind_of
 from bridge.domain.situation import Situation, always
-from bridge.domain.transitions import TABLE, FactKind, kind_of
+from bridge.domain.transitions import TABLE
 from bridge.mapping.notes import NOTES
 from tests.unit.domain.samples import ENDED, EVERY_FACT, NOW, STARTED, WORKING, asks, everything, notes, sent
 

@@ -1,0 +1,1 @@
+"""The rows of the table of transitions, by who brings the fact."""
