@@ -65,7 +65,7 @@ def engagements(
     elif rows:
         print_rows(_SHOWN, rows)
     else:
-        raise nothing_found("no engagement matches")
+        print_lines("no engagement matches")
 
 
 def _found(store: SqlStore, case: str | None, *, everything: bool) -> Sequence[Engagement]:
