@@ -21,6 +21,8 @@ from bridge.connectors.mail.html import text_of
 from bridge.ports import ReadAttachment
 
 _MOST_PARTS = 500
+_MOST_MULTIPARTS = 300
+_MULTIPART = re.compile(rb"^Content-Type:\s{0,20}multipart/", re.IGNORECASE | re.MULTILINE)
 _DEEPEST = 40
 _LONGEST_TEXT = 200_000
 _UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\\/]+")
@@ -65,6 +67,9 @@ class _Found:
 
 def parsed(raw: bytes) -> ParsedMail:
     """Take a mail apart; raises `Unreadable`, `RecursionError` or another `ValueError` on hostile structure only."""
+    # The parser itself needs time that grows with the depth, so an absurd one is refused before it.
+    if len(_MULTIPART.findall(raw)) > _MOST_MULTIPARTS:
+        raise Unreadable("more multiparts than an honest mail has")
     message = message_from_bytes(raw, policy=compat32)
     found = _Found()
     _walk(message, found, 0)

@@ -24,9 +24,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_text_built_to_cost_time_costs_less_than_a_second(name):
-    started = time.perf_counter()
+    started = time.thread_time()
     command_text(new_text(HOSTILE[name]))
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize(
