@@ -491,6 +491,10 @@ class Transaction(Correspondence, Protocol):
         """Revisions to decide upon, in order of landing, without those of parked cases."""
         ...
 
+    def landed_before(self, landed: Landed) -> Case | None:
+        """The revision of the same record that landed last before this one."""
+        ...
+
     def mark_decided(self, ids: Sequence[int]) -> None: ...
 
     # cases
@@ -503,6 +507,10 @@ class Transaction(Correspondence, Protocol):
 
     def relatives(self, case: Case) -> tuple[SysId, ...]:
         """The family of a case: the records it points at, and those known to point at it."""
+        ...
+
+    def pointed_at(self, sys_ids: Sequence[SysId]) -> frozenset[SysId]:
+        """Those of some records that others are known to point at."""
         ...
 
     def add_case(self, record: CaseRecord) -> None:

@@ -20,6 +20,15 @@ class Families(Work):
         family = dict.fromkeys((*_family(case), *(SysId(one) for one in self._execute(pointing).scalars())))
         return tuple(one for one in family if one != case.sys_id)
 
+    def pointed_at(self, sys_ids: Sequence[SysId]) -> frozenset[SysId]:
+        """Those of some records that others are known to point at."""
+        statement = select(kinship.c.relative).distinct()
+        return frozenset(
+            SysId(relative)
+            for some in parts(sys_ids)
+            for relative in self._execute(statement.where(kinship.c.relative.in_(some))).scalars()
+        )
+
     def _learn_kinship(self, revisions: Sequence[Case]) -> None:
         """Remember what the newest of each record's revisions points at; few records point at any."""
         known = self._known_mod_counts({case.sys_id for case in revisions})

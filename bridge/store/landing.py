@@ -24,6 +24,12 @@ _UNDECIDED = (
     .order_by(revision.c.id)
     .limit(bindparam("limit"))
 )
+_BEFORE = (
+    select(revision)
+    .where(revision.c.sys_id == bindparam("sys_id"), revision.c.id < bindparam("id"))
+    .order_by(revision.c.id.desc())
+    .limit(1)
+)
 _DECIDE = (
     update(revision)
     .where(revision.c.id.between(bindparam("first"), bindparam("last")), revision.c.decided_at.is_(None))
@@ -62,6 +68,11 @@ class Landing(Families):
     def undecided(self, limit: int, *, after: int = 0) -> tuple[Landed, ...]:
         rows = self._execute(_UNDECIDED, {"limit": limit, "after": after})
         return tuple(Landed(row.id, _case(row), row.seen_at) for row in rows)
+
+    def landed_before(self, landed: Landed) -> Case | None:
+        """The revision of the same record that landed last before this one."""
+        row = self._execute(_BEFORE, {"sys_id": landed.case.sys_id, "id": landed.id}).one_or_none()
+        return row and _case(row)
 
     def mark_decided(self, ids: Sequence[int]) -> None:
         runs = [{"first": first, "last": last, "at": self.now()} for first, last in _runs(ids)]

@@ -29,7 +29,7 @@ from bridge.domain.effects import (
 from bridge.domain.engagement import Engagement, Standing, State
 from bridge.domain.facts import Delivered, Fact, MessageKind, Report, ReportKind
 from bridge.domain.hold import Answer, Verdict, verdict
-from bridge.domain.ids import DeliveryId, DeskName, EngagementId, engagement_id, reference
+from bridge.domain.ids import DeliveryId, DeskName, EngagementId
 from bridge.mapping.completeness import missing
 from bridge.mapping.notes import note as note_text
 from bridge.mapping.update import case_update, report_values
@@ -37,6 +37,7 @@ from bridge.ports import CaseRecord, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.kin import Kin, engaged_kin, shown
 from bridge.sync.queued import message_row, write_row
+from bridge.sync.rounds import declined_without_successor, opened
 from bridge.sync.surroundings import Surroundings
 from bridge.sync.telling import fact_name, listed, personal_values
 
@@ -102,36 +103,28 @@ class Casework:
     ) -> Engagement:
         """Open a round with a desk. Contents that are missing hold it back and are named in a work note."""
         self._look_at_kin()
-        earlier = self.newest(desk)
-        number = earlier.round + 1 if earlier else 1
-        identity = engagement_id(self.around.instance, self.record.sys_id, desk, number)
         lacking = missing(self.case, agreement)
-        first = not any(engagement.lead for engagement in self.engagements)
-        engagement = Engagement(
-            id=identity,
-            reference=reference(identity),
-            case=self.record.sys_id,
-            case_number=self.record.number,
-            desk=desk,
-            round=number,
-            agreement_version=agreement.version,
-            opened_at=self.now,
-            state=State.INCOMPLETE if lacking else State.OPEN,
-            required=self._must_confirm(desk, first=first),
-            lead=first,
-            next_chase_at=self.now + agreement.chase_every if agreement.chase_every else None,
+        declined = successor_to or declined_without_successor(self.engagements, desk)
+        engagement = opened(
+            self.record,
+            self.engagements,
+            desk,
+            instance=self.around.instance,
+            agreement=agreement,
+            hold=self.around.hold,
+            complete=not lacking,
+            now=self.now,
         )
         self.engagements.append(engagement)
-        declined = successor_to or self._declined_without_successor(desk)
         if declined is not None:
-            self._keep(replace(declined, successor=identity))
+            self._keep(replace(declined, successor=engagement.id))
         self._event("engaged", engagement, {"state": engagement.state.value}, {"by": by})
         if lacking:
             self._perform(engagement, Note("incomplete", {"desk": desk, "by": by, "missing": listed(lacking)}))
         else:
             engagement = self._perform(engagement, Send(MessageKind.OPEN))
-            wording = "new_round" if earlier else "engaged"
-            self._perform(engagement, Note(wording, {"desk": desk, "by": by, "round": str(number)}))
+            wording = "engaged" if engagement.round == 1 else "new_round"
+            self._perform(engagement, Note(wording, {"desk": desk, "by": by, "round": str(engagement.round)}))
         self._keep(self._current(engagement))
         return self._current(engagement)
 
@@ -353,24 +346,6 @@ class Casework:
         self.engage(engagement.desk, by, agreement=agreement)
 
     # ── bookkeeping ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _must_confirm(self, desk: DeskName, *, first: bool) -> bool:
-        policy = self.around.hold.confirm
-        if policy == "all":
-            return True
-        return first if policy == "lead" else desk in policy
-
-    def _declined_without_successor(self, desk: DeskName) -> Engagement | None:
-        waiting = [
-            engagement
-            for engagement in self.engagements
-            if engagement.state is State.DECLINED
-            and engagement.desk != desk
-            and engagement.successor is None
-            and not engagement.decline_accepted_by
-        ]
-        named = [engagement for engagement in waiting if engagement.direction == desk]
-        return next(reversed(named or waiting), None)
 
     def _expected_values(self) -> dict[str, str]:
         """The case's values once the writes that are in its lane are done."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 import structlog
 
@@ -14,7 +15,7 @@ from bridge.domain.case import Case
 from bridge.domain.changes import Changes, compare, is_older
 from bridge.domain.delivery import DeliveryKind
 from bridge.domain.engagement import Engagement, State
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import BridgeError, StoreUnavailable
 from bridge.domain.facts import (
     CaseCancelled,
     CaseGone,
@@ -53,48 +54,97 @@ class EngageReport:
     parked: int = 0
 
 
-def engage(around: Surroundings, roster: Roster, horizon: datetime | None = None) -> EngageReport:
+class _Fate(StrEnum):
+    """What becomes of a revision that is not decided upon now."""
+
+    #: nobody is concerned
+    IDLE = "idle"
+    #: its journal has not been read so far, or not applied
+    WAITS = "waits"
+    #: no new engagements are made now
+    HELD_BACK = "held_back"
+
+
+@dataclass
+class _Batch:
+    """Revisions, and what is known about their cases."""
+
+    landed: Sequence[Landed]
+    known: dict[SysId, CaseRecord]
+    #: records that others point at
+    related: frozenset[SysId]
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a decision came to. A revision that is not `decided` is looked at again."""
+
+    record: CaseRecord | None
+    engaged: int = 0
+    decided: bool = True
+
+
+def engage(
+    around: Surroundings, roster: Roster, horizon: datetime | None = None, *, held: Collection[SysId] = ()
+) -> EngageReport:
     """Decide on every landed revision, in order of landing; a poison one parks its own case only.
 
     A revision at or after `horizon`, up to which the journals have been read, waits: a command written together with
-    a change must be applied before the change is judged.
+    a change must be applied before the change is judged. So do the revisions of `held` cases, which have commands that
+    could not be applied yet.
     """
     report = EngageReport()
     after, idle = 0, list[int]()
     while True:
-        with around.store.transaction() as tx:
-            tx.mark_decided(idle)
-            landed = tx.undecided(BATCH, after=after)
-            known = tx.cases(list({item.case.sys_id for item in landed})) if landed else {}
-            paused = tx.control(ENGAGING_PAUSED) is not None
+        batch = _next_batch(around, after, idle)
         report.decided += len(idle)
-        idle = []
-        if not landed:
+        if not batch.landed:
             return report
-        after = landed[-1].id
-        for item, routing in _routed(around, landed):
-            if horizon is not None and item.case.updated_on >= horizon:
-                report.waiting += 1
+        after, idle = batch.landed[-1].id, []
+        for item in batch.landed:
+            try:
+                fate = _fate(around, item, batch, horizon, held)
+            except Exception as error:  # noqa: BLE001 - a poison revision parks its case, whatever is wrong with it
+                batch.known[item.case.sys_id] = _park(around, item, error, report)
                 continue
-            concerned = _concerns(around, item, routing)
-            if item.case.sys_id not in known and not concerned and not _has_kin(item):
-                idle.append(item.id)
-            elif item.case.sys_id not in known and concerned and paused:
-                report.held_back += 1
-            else:
-                known = {**known, **_decide(around, roster, item, routing, report)}
+            match fate:
+                case _Fate.IDLE:
+                    idle.append(item.id)
+                case _Fate.WAITS:
+                    report.waiting += 1
+                case _Fate.HELD_BACK:
+                    report.held_back += 1
+                case _:
+                    _decide(around, roster, item, fate, batch, report)
 
 
-def _routed(around: Surroundings, landed: Sequence[Landed]) -> list[tuple[Landed, Routing]]:
-    return [(item, around.router.route(item.case)) for item in landed]
+def _next_batch(around: Surroundings, after: int, idle: Sequence[int]) -> _Batch:
+    with around.store.transaction() as tx:
+        tx.mark_decided(idle)
+        landed = tx.undecided(BATCH, after=after)
+        sys_ids = list({item.case.sys_id for item in landed})
+        return _Batch(landed, dict(tx.cases(sys_ids)), tx.pointed_at(sys_ids), tx.control(ENGAGING_PAUSED) is not None)
+
+
+def _fate(
+    around: Surroundings, item: Landed, batch: _Batch, horizon: datetime | None, held: Collection[SysId]
+) -> _Fate | Routing:
+    """Why a revision is not decided upon, else what the routes say about it."""
+    case = item.case
+    if case.sys_id in held or (horizon is not None and case.updated_on >= horizon):
+        return _Fate.WAITS
+    routing = around.router.route(case)
+    if case.sys_id in batch.known:
+        return routing
+    concerned = _concerns(around, item, routing)
+    if not concerned and not case.family and case.sys_id not in batch.related:
+        return _Fate.IDLE
+    return _Fate.HELD_BACK if concerned and batch.paused else routing
 
 
 def _concerns(around: Surroundings, item: Landed, routing: Routing) -> bool:
     return any(_is_live_for(around, item.case, hit) for hit in routing.hits)
-
-
-def _has_kin(item: Landed) -> bool:
-    return bool(item.case.family)
 
 
 def _is_live_for(around: Surroundings, case: Case, hit: Hit) -> bool:
@@ -104,20 +154,31 @@ def _is_live_for(around: Surroundings, case: Case, hit: Hit) -> bool:
 
 
 def _decide(
-    around: Surroundings, roster: Roster, item: Landed, routing: Routing, report: EngageReport
-) -> Mapping[SysId, CaseRecord]:
-    """One revision, one transaction; gives the case's record if it has one now."""
-    # Asked before the transaction: nothing in it waits for the outside world.
-    resolvers = roster.resolvers()
+    around: Surroundings, roster: Roster, item: Landed, routing: Routing, batch: _Batch, report: EngageReport
+) -> None:
+    """One revision, one transaction."""
     try:
-        record = until_settled(around, lambda tx: _decide_once(tx, around, resolvers, item, routing, report))
+        # Asked before the transaction: nothing in it waits for the outside world.
+        resolvers = roster.resolvers()
+        room = around.max_new_engagements - report.engaged
+        outcome = until_settled(around, lambda tx: _decide_once(tx, around, resolvers, item, routing, room))
+    except StoreUnavailable:
+        raise
     except BridgeError as error:
         if error.retryable:
-            raise
-        record = _park(around, item, error, report)
+            log.warning("revision_waits", case=item.case.number, error=error.code)
+            report.waiting += 1
+            return
+        batch.known[item.case.sys_id] = _park(around, item, error, report)
+        return
     except Exception as error:  # noqa: BLE001 - a poison revision parks its case, whatever is wrong with it
-        record = _park(around, item, error, report)
-    return {} if record is None else {record.sys_id: record}
+        batch.known[item.case.sys_id] = _park(around, item, error, report)
+        return
+    report.decided += outcome.decided
+    report.engaged += outcome.engaged
+    report.held_back += not outcome.decided
+    if outcome.record is not None:
+        batch.known[item.case.sys_id] = outcome.record
 
 
 def _park(around: Surroundings, item: Landed, error: Exception, report: EngageReport) -> CaseRecord:
@@ -127,35 +188,33 @@ def _park(around: Surroundings, item: Landed, error: Exception, report: EngageRe
 
 
 def _decide_once(
-    tx: Transaction,
-    around: Surroundings,
-    resolvers: frozenset[str],
-    item: Landed,
-    routing: Routing,
-    report: EngageReport,
-) -> CaseRecord | None:
+    tx: Transaction, around: Surroundings, resolvers: frozenset[str], item: Landed, routing: Routing, room: int
+) -> _Outcome:
     case = item.case
     record = tx.case(case.sys_id)
     if record is None:
-        if not _concerns(around, item, routing) and not _touches_engaged_family(tx, case):
+        concerned = _concerns(around, item, routing)
+        if not concerned and not _touches_engaged_family(tx, case):
             tx.mark_decided([item.id])
-            report.decided += 1
-            return None
-        record = CaseRecord(case.sys_id, case.table, case.number, 0)
+            return _Outcome(None)
+        # For the family's sake it matters how the record stood before; a case that is engaged now begins with now.
+        record = CaseRecord(
+            case.sys_id, case.table, case.number, 0, shadow=None if concerned else tx.landed_before(item)
+        )
         tx.add_case(record)
     if record.shadow is not None and is_older(case, record.shadow):
         tx.mark_decided([item.id])
-        report.decided += 1
-        return record
+        return _Outcome(record)
     work = Casework(tx, around, record, Cause(_author(case), f"revision:{case.number}@{case.mod_count}"))
     changes = compare(record.shadow, case, _written(work))
     work.record = replace(record, shadow=case, number=case.number, gone="")
     _take_changes(work, changes, resolvers)
+    before = len(work.engagements)
     # While engaging is paused the revision stays undecided: its changes are in the shadow and not taken twice.
-    if _follow_routes(work, case, routing, report):
+    decided = _follow_routes(work, case, routing, room)
+    if decided:
         tx.mark_decided([item.id])
-        report.decided += 1
-    return work.close()
+    return _Outcome(work.close(), len(work.engagements) - before, decided)
 
 
 def _author(case: Case) -> str:
@@ -163,7 +222,7 @@ def _author(case: Case) -> str:
 
 
 def _touches_engaged_family(tx: Transaction, case: Case) -> bool:
-    return any(tx.case(relative) is not None for relative in tx.relatives(case))
+    return any(tx.engagements(relative) for relative in tx.relatives(case))
 
 
 def _written(work: Casework) -> dict[str, set[str]]:
@@ -250,10 +309,11 @@ def _note_was_there(work: Casework, engagement: Engagement) -> bool:
     return case.updated_on >= noted and case.mod_count > engagement.resolution_note_mod
 
 
-def _follow_routes(work: Casework, case: Case, routing: Routing, report: EngageReport) -> bool:
+def _follow_routes(work: Casework, case: Case, routing: Routing, room: int) -> bool:
     """Engage, propose or observe what the routes name; False if engaging is paused and the revision must wait."""
     if case.phase.is_over:
         return True
+    before = len(work.engagements)
     for hit in routing.hits:
         if not _is_live_for(work.around, case, hit) or work.newest(hit.desk) is not None:
             continue
@@ -262,11 +322,9 @@ def _follow_routes(work: Casework, case: Case, routing: Routing, report: EngageR
         if agreement is None:
             continue
         if desk.mode is Mode.LIVE and hit.automatic:
-            if not _may_engage(work, report):
-                report.held_back += 1
+            if not _may_engage(work, room - (len(work.engagements) - before)):
                 return False
             work.engage(hit.desk, "route", agreement=agreement)
-            report.engaged += 1
         elif hit.desk not in work.record.offered:
             _offer(work, hit, desk.mode)
     return True
@@ -281,11 +339,11 @@ def _offer(work: Casework, hit: Hit, mode: Mode) -> None:
         work.say("proposed_engagement", {"desk": hit.desk, "reason": hit.text})
 
 
-def _may_engage(work: Casework, report: EngageReport) -> bool:
+def _may_engage(work: Casework, room: int) -> bool:
     """The ceiling on new engagements: a flood is more likely a wrong route than a bad day."""
     if work.tx.control(ENGAGING_PAUSED) is not None:
         return False
-    if report.engaged < work.around.max_new_engagements:
+    if room > 0:
         return True
     reason = f"more than {work.around.max_new_engagements} new engagements in one cycle"
     work.tx.set_control(ENGAGING_PAUSED, reason, "bridge")
@@ -307,7 +365,12 @@ def case_gone(around: Surroundings, sys_id: SysId, why: Gone, seen: str) -> None
         record = tx.case(sys_id)
         if record is None or record.gone == why.value:
             return
-        work = Casework(tx, around, replace(record, gone=why.value), Cause("servicenow", f"gone:{record.number}"))
+        work = Casework(
+            tx,
+            around,
+            replace(record, gone=why.value),
+            Cause("servicenow", f"gone:{record.number} (version {record.version})"),
+        )
         work.event("case_gone", {"why": why.value, "seen": seen})
         _apply_to_open(work, CaseGone(why, seen))
         work.close()

@@ -10,7 +10,7 @@ import structlog
 from bridge.domain.agreement import Agreement
 from bridge.domain.case import Case
 from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
-from bridge.domain.engagement import Engagement, State
+from bridge.domain.engagement import Engagement
 from bridge.domain.errors import StoreError
 from bridge.domain.facts import Bounced, Delivered, DeliveryFailed, Fact, MessageKind, NeverArrived
 from bridge.domain.ids import DeskName
@@ -19,6 +19,7 @@ from bridge.ports import AttachmentEntry, DeskConnector, File, Frozen, OutboundM
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.dispatch import CannotAsk, Prepared
 from bridge.sync.files import shared_files
+from bridge.sync.queued import standing
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ class MessagePerformer:
             record = tx.case(engagement.case)
             thread = tx.sent_message_ids(engagement.id)
             now = tx.now()
-            if delivery.valid_if and not _still_owed(engagement, now):
+            if delivery.valid_if and delivery.payload["owed_under"] != standing(engagement):
                 tx.finish(claim, DeliveryStatus.CANCELLED, error="no longer owed")
                 return None
         if delivery.frozen is not None:
@@ -181,14 +182,3 @@ def _engagement(tx: Transaction, delivery: Delivery) -> Engagement:
     if found is None:
         raise StoreError(f"delivery {delivery.id} belongs to no engagement", remedy="restore the backup whole")
     return found
-
-
-def _still_owed(engagement: Engagement, now: datetime) -> bool:
-    """A chase is owed while nobody has acknowledged, or after the date that the desk named."""
-    match engagement.state:
-        case State.OPEN:
-            return engagement.acknowledged_at is None
-        case State.ACKNOWLEDGED | State.IN_PROGRESS:
-            return engagement.next_chase_at is None or engagement.next_chase_at > now
-        case _:
-            return False

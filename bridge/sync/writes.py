@@ -110,6 +110,7 @@ class WritePerformer:
             },
             {"text": delivery.payload["text"]},
         )
+        _follow_what_was_decided_meanwhile(work, _purpose(delivery))
         work.close()
 
     def absent(self, tx: Transaction, claim: Claim) -> None:
@@ -128,6 +129,16 @@ class WritePerformer:
         work.close()
 
 
+def _follow_what_was_decided_meanwhile(work: Casework, purpose: str) -> None:
+    """While a write was under way nobody knew where the case stood, so the hold is asked again now that it is known."""
+    if purpose == RESOLVES:
+        ruling = work.verdict()
+        if ruling.answer is Answer.KEEP_OPEN:
+            work.reopen(ruling.reason, foreign=False)
+    elif purpose == REOPENS:
+        work.follow(Answer.KEEP_OPEN)
+
+
 def _refusal(work: Casework, delivery: Delivery, fresh: Case) -> str:
     """Why this write must not be attempted now; empty if it may."""
     purpose, phase = _purpose(delivery), fresh.phase
@@ -136,13 +147,21 @@ def _refusal(work: Casework, delivery: Delivery, fresh: Case) -> str:
     if purpose == RESOLVES:
         if phase.is_over:
             return f"the case is {phase.value} already"
-        ruling = work.verdict()
+        ruling = work.verdict(fresh)
         return "" if ruling.answer is Answer.BRIDGE_MAY_RESOLVE else f"the hold: {ruling.reason}"
     if purpose == REOPENS:
-        return "" if phase is Phase.RESOLVED else f"the case is {phase.value} again"
+        return _no_reopening(work, fresh)
     if "state" in delivery.payload["fields"] and phase.is_over:
         return f"the case is {phase.value}; a report does not change that"
     return ""
+
+
+def _no_reopening(work: Casework, fresh: Case) -> str:
+    """A resolution is undone only while it stands and the hold waits for somebody."""
+    if fresh.phase is not Phase.RESOLVED:
+        return f"the case is {fresh.phase.value} again"
+    ruling = work.verdict(fresh)
+    return "" if ruling.answer is Answer.KEEP_OPEN else f"the hold keeps the case open no longer: {ruling.reason}"
 
 
 def _still_worth_saying(delivery: Delivery, fresh: Case) -> bool:
@@ -150,13 +169,19 @@ def _still_worth_saying(delivery: Delivery, fresh: Case) -> bool:
 
 
 def _say_without_state(work: Casework, delivery: Delivery) -> None:
-    """The report is told although the state is not changed, under an identity of its own."""
+    """The report is told although the state is not changed, under an identity of its own.
+
+    Where it told of a resolution, the resolver can read of it in this note from then on.
+    """
     fields = {name: value for name, value in delivery.payload["fields"].items() if name.startswith("correlation")}
     text = delivery.payload["text"].rpartition("\n")[0]
     if delivery.payload["element"] == "comments":
-        work.write(fields=fields, comment=text)
+        again = work.write(fields=fields, comment=text)
     else:
-        work.write(fields=fields, note=text)
+        again = work.write(fields=fields, note=text)
+    for engagement in work.engagements:
+        if engagement.resolution_note == delivery.id:
+            work.tx.save_engagement(replace(engagement, resolution_note=again))
 
 
 def _target(delivery: Delivery) -> tuple[str, SysId]:

@@ -1,0 +1,58 @@
+"""What is put into the outbox: rows with a derived identity, as they are decided and before they are rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bridge.domain.delivery import SERVICENOW, Delivery, DeliveryKind, case_lane, chase_lane, engagement_lane
+from bridge.domain.effects import Send
+from bridge.domain.engagement import Engagement
+from bridge.domain.facts import MessageKind
+from bridge.domain.ids import delivery_id
+from bridge.ports import CaseRecord
+from bridge.sync.marks import signed_text
+
+_URGENT = frozenset({MessageKind.CHASE, MessageKind.ESCALATION})
+
+
+def write_row(
+    instance: str, record: CaseRecord, *, fields: Mapping[str, str], element: str, text: str, purpose: str
+) -> Delivery:
+    """One PATCH of a case; its journal entry ends with the delivery's reference."""
+    identity = delivery_id(instance, record.sys_id, record.table, 0, record.next_ordinal)
+    payload = {
+        "fields": dict(fields),
+        "element": element,
+        "text": signed_text(text, identity),
+        "purpose": purpose,
+        "table": record.table,
+    }
+    return Delivery(identity, DeliveryKind.WRITE, SERVICENOW, case_lane(record.sys_id), payload, case=record.sys_id)
+
+
+def message_row(instance: str, engagement: Engagement, effect: Send) -> Delivery:
+    """One message to a desk. A chase remembers what it was owed under, to be asked again when it is claimed."""
+    ordinal, urgent = engagement.next_ordinal, effect.message in _URGENT
+    payload = {
+        "kind": effect.message.value,
+        "text": effect.text,
+        "changes": [list(change) for change in effect.changes],
+        "ordinal": ordinal,
+        **({"owed_under": standing(engagement)} if urgent else {}),
+    }
+    return Delivery(
+        delivery_id(instance, engagement.case, engagement.desk, engagement.round, ordinal),
+        DeliveryKind.MESSAGE,
+        engagement.desk,
+        chase_lane(engagement.id) if urgent else engagement_lane(engagement.id),
+        payload,
+        case=engagement.case,
+        engagement=engagement.id,
+        valid_if="still_owed" if urgent else "",
+    )
+
+
+def standing(engagement: Engagement) -> list[str]:
+    """What any word of the desk's changes, and any later chase: when it spoke, took it, and is to be asked again."""
+    instants = (engagement.last_report_at, engagement.acknowledged_at, engagement.next_chase_at)
+    return [engagement.state.value, *(at.isoformat() if at else "" for at in instants)]
