@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import BridgeError, StoreUnavailable
+from bridge.domain.ids import SysId
 from bridge.mapping.entries import ATTACHMENT_SOURCE, JOURNAL_SOURCE
 from bridge.ports import InboxItem, InboxState, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
-from bridge.sync.deciding import until_settled
+from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.journals import apply_attachment, apply_journal
 from bridge.sync.replies import apply_reply
 from bridge.sync.roster import Roster
@@ -30,20 +31,44 @@ class ApplyReport:
 
     applied: int = 0
     quarantined: int = 0
+    #: items that wait because a far side could not be asked, and their cases, which are not decided upon meanwhile
+    waiting: set[int] = field(default_factory=set)
+    held: set[SysId] = field(default_factory=set)
 
 
 def apply(around: Surroundings, roster: Roster) -> ApplyReport:
-    """Apply every new item, in order of arrival; a poison one is quarantined and everything else goes on."""
+    """Apply every new item, in order of arrival; a poison one is quarantined and everything else goes on.
+
+    Where a far side cannot be asked now, the items of that case wait for the next pass; only a store that does not
+    answer ends this one.
+    """
     report = ApplyReport()
     while True:
         with around.store.transaction() as tx:
-            items = tx.unapplied(BATCH)
+            found = tx.unapplied(BATCH + len(report.waiting))
+        items = [item for item in found if item.id not in report.waiting]
         if not items:
             return report
         for item in items:
-            state = apply_item(around, roster, item)
-            report.applied += 1
-            report.quarantined += state is InboxState.QUARANTINED
+            _take(around, roster, item, report)
+
+
+def _take(around: Surroundings, roster: Roster, item: InboxItem, report: ApplyReport) -> None:
+    if item.case in report.held:
+        report.waiting.add(item.id)
+        return
+    try:
+        state = apply_item(around, roster, item)
+    except StoreUnavailable:
+        raise
+    except BridgeError as error:
+        log.warning("item_waits", item=item.id, source=item.source, error=error.code)
+        report.waiting.add(item.id)
+        if item.case is not None:
+            report.held.add(item.case)
+        return
+    report.applied += 1
+    report.quarantined += state is InboxState.QUARANTINED
 
 
 def apply_item(around: Surroundings, roster: Roster, item: InboxItem) -> InboxState:
@@ -65,6 +90,8 @@ def _step(item: InboxItem) -> Step:
 
 def _quarantine(around: Surroundings, item: InboxItem, why: str) -> InboxState:
     def settle(tx: Transaction) -> InboxState:
+        if (state := settled_already(tx, item)) is not None:
+            return state
         tx.settle_item(item.id, InboxState.QUARANTINED, why)
         tx.record(TrailEvent("quarantined", "bridge", item.case, cause=f"inbox:{item.id}", facts={"why": why}))
         raise_alert(

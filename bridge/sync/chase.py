@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+
+import structlog
 
 from bridge.domain.agreement import Agreement, Confirmation
 from bridge.domain.engagement import Engagement, State
+from bridge.domain.errors import BridgeError
 from bridge.domain.facts import ChaseDue, Fact, QuietOver
+from bridge.domain.hours import NeverOpenError
 from bridge.domain.hours import due as due_after
 from bridge.ports import Transaction
 from bridge.sync.casework import Casework, Cause
-from bridge.sync.deciding import until_settled
+from bridge.sync.deciding import park, until_settled
+from bridge.sync.kin import shown
 from bridge.sync.surroundings import Surroundings
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -24,29 +32,46 @@ class ChaseReport:
 
 
 def chase(around: Surroundings) -> ChaseReport:
-    """Decide on every engagement for which an agreed time has passed."""
+    """Decide on every engagement for which an agreed time has passed; one that cannot be decided parks its case."""
     report = ChaseReport()
     with around.store.transaction() as tx:
         due = tx.due_engagements(tx.now())
     for engagement in due:
-        until_settled(around, lambda tx, due=engagement: _decide(tx, around, due, report))  # type: ignore[misc]
+        try:
+            fact = until_settled(around, partial(_decide, around, engagement))
+        except BridgeError as error:
+            if error.retryable:
+                raise
+            _park(around, engagement, error)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one case, the others go on
+            _park(around, engagement, error)
+        else:
+            report.chased += isinstance(fact, ChaseDue)
+            report.confirmed += isinstance(fact, QuietOver)
     return report
 
 
-def _decide(tx: Transaction, around: Surroundings, due: Engagement, report: ChaseReport) -> None:
+def _park(around: Surroundings, engagement: Engagement, error: Exception) -> None:
+    log.error("case_parked", case=engagement.case_number, error=type(error).__name__, exc_info=error)
+    with around.store.transaction() as tx:
+        record = tx.case(engagement.case)
+    if record is not None:
+        park(around, shown(record), f"{type(error).__name__} when an agreed time had passed for {engagement.desk}")
+
+
+def _decide(around: Surroundings, due: Engagement, tx: Transaction) -> Fact | None:
     record = tx.case(due.case)
     engagement = tx.engagement(due.id)
     if record is None or record.parked or engagement is None or not engagement.is_open:
-        return
+        return None
     fact = owed(tx, around, engagement)
     if fact is None:
-        return
+        return None
     work = Casework(tx, around, record, Cause("clock", f"clock:{tx.now().isoformat(timespec='seconds')}"))
     current = next(other for other in work.engagements if other.id == engagement.id)
-    decision = work.apply(current, fact)
+    work.apply(current, fact)
     work.close()
-    report.chased += isinstance(fact, ChaseDue)
-    report.confirmed += decision.engagement.state is State.CONFIRMED
+    return fact
 
 
 def owed(tx: Transaction, around: Surroundings, engagement: Engagement) -> Fact | None:
@@ -64,11 +89,14 @@ def _quiet(tx: Transaction, around: Surroundings, engagement: Engagement, agreem
     """Silence counts only up to a pull that is younger than the deadline."""
     if engagement.reported_at is None or engagement.question_open:
         return None
-    deadline = due_after(engagement.reported_at, agreement.quiet_time, agreement.hours)
+    try:
+        deadline = due_after(engagement.reported_at, agreement.quiet_time, agreement.hours)
+    except NeverOpenError:
+        return None
     pulled_to = _pulled_to(tx, around)
     if pulled_to is None or pulled_to < deadline:
         return None
-    unread = any(item.case == engagement.case for item in tx.unapplied(10_000))
+    unread = any(item.case == engagement.case for item in (*tx.unapplied(10_000), *tx.quarantined()))
     return None if unread else QuietOver(pulled_to, unread_notes=False)
 
 

@@ -86,8 +86,10 @@ class Cycle:
     def work(self, *, stop: Callable[[], bool] = lambda: False) -> dict[str, int]:
         """Decide on what arrived and deliver what was decided."""
         roster = Roster(self._around.source, self._around.resolver_group)
+        # Asked before: of what was read up to here every command is applied below, of what comes meanwhile perhaps not.
+        horizon = self.horizon()
         applied = apply(self._around, roster)
-        engaged = engage(self._around, roster, self.horizon())
+        engaged = engage(self._around, roster, horizon, held=applied.held)
         chased = chase(self._around)
         sent = self._dispatcher.run(stop=stop)
         return {

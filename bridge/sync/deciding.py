@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bridge.domain.case import Case
 from bridge.domain.errors import StaleCase
-from bridge.ports import CaseRecord, Transaction
+from bridge.ports import CaseRecord, InboxItem, InboxState, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.surroundings import Surroundings
 
@@ -28,6 +28,12 @@ def until_settled(around: Surroundings, decide_once: Callable[[Transaction], _Re
         return decide_once(tx)
 
 
+def settled_already(tx: Transaction, item: InboxItem) -> InboxState | None:
+    """What became of an item since it was read from the inbox, by another replica or a person; None if nothing did."""
+    found = tx.inbox_item(item.id)
+    return None if found is None or found.state is item.state else found.state
+
+
 def park(around: Surroundings, case: Case, why: str) -> CaseRecord:
     """Set a case aside for a person, with an alarm; everything else goes on."""
 
@@ -43,7 +49,7 @@ def park(around: Surroundings, case: Case, why: str) -> CaseRecord:
             f"{record.number}: {why}",
             case=case.sys_id,
             number=record.number,
-            cause=why,
+            cause=f"{why} (version {record.version})",
         )
         return tx.save_case(replace(record, parked=why))
 

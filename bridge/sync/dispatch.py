@@ -136,6 +136,13 @@ class Dispatcher:
             # The store refused our write and recorded what we may have sent.
             report.stale += 1
             log.warning("stale_worker", delivery=claim.delivery.id)
+        except BridgeError as error:
+            if error.retryable:
+                raise
+            log.exception("delivery_failed_here", delivery=claim.delivery.id)
+        except Exception:
+            # It stays ours until the lease ends and is then settled by asking; the other lanes go on.
+            log.exception("delivery_failed_here", delivery=claim.delivery.id)
 
     def _attempt(self, claim: Claim, report: DispatchReport) -> None:
         performer = self._performers[claim.delivery.kind]
@@ -173,6 +180,8 @@ class Dispatcher:
         except StaleWorker:
             raise
         except BridgeError as error:
+            if error.retryable:
+                raise
             self._dead(claim, performer, report, str(error))
         except Exception as error:
             # Nothing was attempted, and the same delivery would fail again: it waits for a person, the others go on.
@@ -202,6 +211,7 @@ class Dispatcher:
             self._unknown(claim, report, error.message)
             return
         except FarSideError as error:
+            self._cannot_settle(claim, str(error))
             self._unknown(claim, report, str(error))
             return
         if receipt is not None:
@@ -212,6 +222,19 @@ class Dispatcher:
             report.waiting += 1
         else:
             until_settled(self._around, lambda tx: self._absent(tx, claim, performer))
+
+    def _cannot_settle(self, claim: Claim, why: str) -> None:
+        """The far side refuses to tell: without a person the lane would wait for ever, in silence."""
+        delivery = claim.delivery
+        with self._around.store.transaction() as tx:
+            raise_alert(
+                tx,
+                self._around.instance,
+                "cannot_settle",
+                f"it cannot be found out whether delivery {delivery.id} was carried out: {why}",
+                case=delivery.case,
+                cause=f"delivery:{delivery.id}",
+            )
 
     def _absent(self, tx: Transaction, claim: Claim, performer: Performer) -> None:
         tx.finish(claim, DeliveryStatus.PENDING, error="the far side does not have it")

@@ -26,8 +26,8 @@ from bridge.mapping.notecommands import (
 )
 from bridge.ports import CaseRecord, InboxItem, InboxState, JournalEntry, TrailEvent, Transaction
 from bridge.sync.casework import Casework, Cause
-from bridge.sync.deciding import until_settled
-from bridge.sync.marks import mark_in, normalised
+from bridge.sync.deciding import settled_already, until_settled
+from bridge.sync.marks import mark_in, normalised, unsigned
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
@@ -41,6 +41,8 @@ def apply_attachment(around: Surroundings, _: Roster, item: InboxItem) -> InboxS
     entry = attachment_of(item.raw)
 
     def record(tx: Transaction) -> InboxState:
+        if (state := settled_already(tx, item)) is not None:
+            return state
         case = tx.case(entry.case)
         tx.record(
             TrailEvent(
@@ -78,34 +80,38 @@ def _read_if_unknown(around: Surroundings, entry: JournalEntry) -> Case | None:
 
 def _echo(tx: Transaction, around: Surroundings, item: InboxItem, entry: JournalEntry) -> InboxState:
     """An entry of ours is bound to the delivery that wrote it; it is never read for commands nor forwarded."""
-    record = tx.case(entry.case)
-    delivery = _written_by(tx, entry)
-    if delivery is not None and tx.bind_journal(entry.sys_id, delivery):
+    if (state := settled_already(tx, item)) is not None:
+        return state
+    candidates = _written_by(tx, entry)
+    if any(tx.bind_journal(entry.sys_id, delivery) for delivery in candidates):
         tx.settle_item(item.id, InboxState.FILED, "our own entry", case=entry.case)
         return InboxState.FILED
-    why = "a second entry of one delivery" if delivery is not None else "by our user, and no delivery of ours wrote it"
+    why = "a second entry of one delivery" if candidates else "by our user, and no delivery of ours wrote it"
     tx.settle_item(item.id, InboxState.FILED, why, case=entry.case)
+    record = tx.case(entry.case)
     if record is not None:
         work = Casework(tx, around, record, Cause(f"servicenow:{entry.author}", f"journal:{entry.sys_id}"))
-        code = "duplicate_entry" if delivery is not None else "unexplained_entry"
+        code = "duplicate_entry" if candidates else "unexplained_entry"
         work.event(code, {"entry": entry.sys_id, "element": entry.element}, {"text": entry.text})
         work.alert(code, f"{record.number}: a journal entry {why}")
         work.close()
     return InboxState.FILED
 
 
-def _written_by(tx: Transaction, entry: JournalEntry) -> DeliveryId | None:
-    """The delivery of this case and field whose reference the entry ends with, or whose very words it has."""
-    mark = mark_in(entry.text)
-    same_text: list[DeliveryId] = []
-    for delivery in tx.deliveries(case=entry.case):
-        if delivery.payload.get("element") != entry.element or not delivery.attempts:
-            continue
-        if mark is not None and reference(delivery.id) == mark:
-            return delivery.id
-        if mark is None and normalised(str(delivery.payload["text"])) == normalised(entry.text):
-            same_text.append(delivery.id)
-    return same_text[0] if same_text else None
+def _written_by(tx: Transaction, entry: JournalEntry) -> list[DeliveryId]:
+    """The attempted delivery of this case and field whose reference the entry ends with.
+
+    An entry that ends with no reference: those that have its very words, oldest first.
+    """
+    mark, words = mark_in(entry.text), normalised(entry.text)
+    attempted = [
+        delivery
+        for delivery in tx.deliveries(case=entry.case)
+        if delivery.payload.get("element") == entry.element and delivery.attempts
+    ]
+    if mark is not None:
+        return [delivery.id for delivery in attempted if reference(delivery.id) == mark]
+    return [delivery.id for delivery in attempted if normalised(unsigned(delivery.payload["text"])) == words]
 
 
 def _entry(
@@ -117,6 +123,8 @@ def _entry(
     *,
     resolver: bool,
 ) -> InboxState:
+    if (state := settled_already(tx, item)) is not None:
+        return state
     record = tx.case(entry.case)
     if record is None:
         if fresh is None:
@@ -215,6 +223,10 @@ def _engage(work: Casework, entry: JournalEntry, command: EngageCommand) -> None
         _refuse(work, "", f"name the desk: #engage @desk; there are {_names(work)}", entry.author)
         return
     configured = work.around.desks.by_name[desk]
+    start = work.around.go_live_of(desk)
+    if start is not None and entry.created_on < start:
+        work.event("inert", {"desk": desk, "command": "engage"}, {"by": entry.author})
+        return
     if configured.mode is Mode.OBSERVE:
         # Nothing leaves while a desk is observed, not even an answer.
         work.event("observed", {"desk": desk, "command": "engage"}, {"by": entry.author})
@@ -224,10 +236,10 @@ def _engage(work: Casework, entry: JournalEntry, command: EngageCommand) -> None
         _refuse(work, desk, "no version of its agreement is in force yet", entry.author)
         return
     earlier = work.newest(desk)
-    if earlier is not None:
+    if work.case.phase.is_over:
+        _refuse(work, desk, f"the case is {work.case.phase.value}; put it back to work first", entry.author)
+    elif earlier is not None:
         work.apply(earlier, Engage(entry.author))
-    elif work.case.phase.is_over:
-        _refuse(work, desk, f"the case is {work.case.phase.value}", entry.author)
     else:
         work.engage(desk, entry.author, agreement=agreement)
 

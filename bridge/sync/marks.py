@@ -12,6 +12,7 @@ import unicodedata
 from bridge.domain.ids import Reference, reference
 
 _MARK = re.compile(r"\[cpsd:([0-9A-HJKMNP-TV-Z]{10})\]")
+_MARK_AT_END = re.compile(rf"\n{_MARK.pattern}\s*\Z")
 
 
 def signed_text(text: str, delivery: str) -> str:
@@ -26,6 +27,11 @@ def mark_in(text: str) -> Reference | None:
     if not found or found[-1].end() != len(stripped):
         return None
     return Reference(found[-1].group(1))
+
+
+def unsigned(text: str) -> str:
+    """A journal text of ours without the reference at its end."""
+    return _MARK_AT_END.sub("", text)
 
 
 def normalised(text: str) -> str:

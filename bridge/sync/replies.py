@@ -11,7 +11,7 @@ from bridge.domain.facts import Bounced, Fact, MessageKind, Report
 from bridge.ports import InboxItem, InboxState, Reading, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.casework import Casework, Cause
-from bridge.sync.deciding import until_settled
+from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
@@ -24,6 +24,8 @@ def apply_reply(around: Surroundings, _: Roster, item: InboxItem) -> InboxState:
 
 
 def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem) -> InboxState:
+    if (state := settled_already(tx, item)) is not None:
+        return state
     reading = around.reader.receive(item.raw, item.received_at, tx)
     engagement = tx.engagement(reading.engagement) if reading.engagement else None
     if reading.verdict != "apply" or engagement is None:

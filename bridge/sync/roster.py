@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bridge.domain.errors import BridgeError
 from bridge.ports import CaseSource
 
 
@@ -12,9 +13,16 @@ class Roster:
         self._source = source
         self._group = group
         self._members: frozenset[str] | None = None
+        self._trouble: BridgeError | None = None
 
     def resolvers(self) -> frozenset[str]:
-        """User names; asks ServiceNow the first time."""
+        """User names; asks ServiceNow the first time, and raises what it answered then every time."""
+        if self._trouble is not None:
+            raise self._trouble
         if self._members is None:
-            self._members = self._source.members(self._group)
+            try:
+                self._members = self._source.members(self._group)
+            except BridgeError as error:
+                self._trouble = error
+                raise
         return self._members
