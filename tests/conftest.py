@@ -14,18 +14,24 @@ from tests.stores.fixtures import (
     store,
     store_url,
 )
+from tests.syncing.fixtures import build_either, build_world, either, quick_store, world
 
 __all__ = [
+    "build_either",
+    "build_world",
     "clocked",
+    "either",
     "hand_clock",
     "mail_servers",
     "postgres_server",
     "postgres_store_url",
     "postgres_url",
+    "quick_store",
     "sqlite_store_url",
     "sqlite_template",
     "store",
     "store_url",
+    "world",
 ]
 
 refuse_everything_but_loopback()

@@ -1,0 +1,180 @@
+"""Desks, the mailbox they answer to, and the people who are alarmed: all in memory, all telling what they got."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bridge.domain.delivery import Delivery, Receipt
+from bridge.domain.errors import BridgeError
+from bridge.domain.facts import ReportKind
+from bridge.domain.ids import DeskName, Reference
+from bridge.ports import CheckResult, Clock, Correspondence, Frozen, OutboundMessage, RawItem, Reading
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail as a desk got it."""
+
+    content: bytes
+    message_id: str
+    attempt: int
+    at: datetime
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return dict(json.loads(self.content))
+
+    @property
+    def kind(self) -> str:
+        return str(self.told["kind"])
+
+
+@dataclass
+class FakeDesk:
+    """Implements `ports.DeskConnector` for one desk."""
+
+    name: DeskName
+    clock: Clock
+    #: whether it can be asked for a delivery: a portal can, mail cannot
+    can_find: bool = False
+    received: list[Mail] = field(default_factory=list)
+    #: what happens to the next sendings: an error, and whether the desk got the mail all the same
+    faults: list[tuple[BridgeError, bool]] = field(default_factory=list)
+    #: recipients that its server refuses while it takes the mail for the others
+    refused: tuple[str, ...] = ()
+    #: called while a mail is on its way
+    on_the_way: Callable[[Frozen], None] | None = None
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def fail(self, error: BridgeError, *, arrives: bool = False, times: int = 1) -> None:
+        """Let the next sendings fail."""
+        self.faults.extend([(error, arrives)] * times)
+
+    def kinds(self, case_number: str = "") -> list[str]:
+        """The kinds of message that it got, each delivery once, in order of first arrival."""
+        seen: dict[str, str] = {}
+        for mail in self.received:
+            if case_number in {"", mail.told["case_number"]}:
+                seen.setdefault(mail.message_id, mail.kind)
+        return list(seen.values())
+
+    def texts(self) -> str:
+        """Everything it was ever told."""
+        return "\n".join(mail.content.decode() for mail in self.received)
+
+    def freeze(self, message: OutboundMessage, at: datetime) -> Frozen:
+        told = {
+            "kind": message.kind.value,
+            "reference": message.reference,
+            "case_number": message.case_number,
+            "round": message.round,
+            "ordinal": message.ordinal,
+            "text": message.text,
+            "facts": [asdict(fact) for fact in message.facts],
+            "thread": list(message.thread),
+            "date": at.isoformat(),
+        }
+        return Frozen(json.dumps(told).encode(), f"<{message.id}@bridge.example>", (f"desk@{self.name}.example",))
+
+    def send(self, frozen: Frozen, attempt: int) -> Receipt:
+        if self.on_the_way is not None:
+            self.on_the_way(frozen)
+        error, arrives = self.faults.pop(0) if self.faults else (None, True)
+        if arrives:
+            with self._lock:
+                self.received.append(Mail(frozen.content, frozen.message_id, attempt, self.clock.now()))
+        if error is not None:
+            raise error
+        return Receipt("queued", {"refused": list(self.refused)})
+
+    def find(self, delivery: Delivery) -> Receipt | None:
+        found = any(mail.message_id == delivery.message_id for mail in self.received)
+        return Receipt("found") if found else None
+
+    def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
+        raise AssertionError("mail is read by the reader that all desks share")
+
+    def check(self) -> Iterator[CheckResult]:
+        yield from ()
+
+
+@dataclass
+class FakeMailbox:
+    """Implements `ports.Collector`: what desks have written, in the order of arrival."""
+
+    clock: Clock
+    name: str = "mail:INBOX"
+    items: list[RawItem] = field(default_factory=list)
+    _numbers: int = 0
+
+    def put(self, told: Mapping[str, Any]) -> None:
+        """A mail arrives."""
+        self._numbers += 1
+        identity = f"<{self._numbers}@desk.example>"
+        raw = json.dumps({"message_id": identity, **told}).encode()
+        self.items.append(RawItem(self.name, identity, raw, self.clock.now()))
+
+    def collect(self, keep: Callable[[RawItem], bool]) -> int:
+        """Everything is offered every time, as after a change of UIDVALIDITY."""
+        return sum(keep(item) for item in self.items)
+
+
+class FakeReader:
+    """Implements `ports.Reader` for the mails of `FakeMailbox`; matches by our reference alone."""
+
+    def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
+        told = json.loads(raw)
+        if told.get("poison"):
+            raise ValueError("a mail that no reader survives")
+        engagement = known.by_reference(Reference(told.get("reference", "")))
+        if engagement is None:
+            return Reading("review", "quarantine", ("matches no engagement",), message_id=told["message_id"])
+        if "bounced" in told:
+            return Reading(
+                "bounce",
+                "apply",
+                ("a delivery status notification",),
+                engagement=engagement,
+                message_id=told["message_id"],
+                bounced_message_id=told["bounced"],
+                bounced_recipients=tuple(told["recipients"]),
+                permanent=told.get("permanent", True),
+            )
+        at = datetime.fromisoformat(told["at"]) if told.get("at") else received_at
+        return Reading(
+            "report",
+            "apply",
+            (f"says {told['report']}",),
+            engagement=engagement,
+            matched_by="reference",
+            report=ReportKind(told["report"]),
+            desk_reference=told.get("desk_reference", ""),
+            text=told.get("text", ""),
+            desk=DeskName(told["desk"]),
+            at=at,
+            ordered=told.get("ordered", True),
+            automatic=told.get("automatic", False),
+            until=datetime.fromisoformat(told["until"]) if told.get("until") else None,
+            direction=DeskName(told["direction"]) if told.get("direction") else None,
+            message_id=told["message_id"],
+        )
+
+
+@dataclass
+class FakeAlerts:
+    """Implements `ports.Alerts`."""
+
+    sent: list[Mapping[str, Any]] = field(default_factory=list)
+    faults: list[BridgeError] = field(default_factory=list)
+
+    def send(self, payload: Mapping[str, Any]) -> Receipt:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.sent.append(dict(payload))
+        return Receipt()
+
+    def codes(self) -> list[str]:
+        return [str(payload["code"]) for payload in self.sent]
