@@ -35,6 +35,14 @@ def test_nothing_is_routed_before_elexon_has_triaged():
     assert routes.route(case(state="1", displays={"state": "New"})).hits == ()
 
 
+def test_triage_that_equality_alone_tells_holds_too():
+    routes = router(("true", "ldso"), ("category == 'Registration'", "dcc"), triaged="state == 'Open'")
+    assert desks(routes.route(case())) == ["ldso", "dcc"]
+    assert not routes.route(case(state="1", displays={"state": "New"})).triaged
+    routes = router(("category == 'Registration'", "dcc"), triaged="state == 'Open'")
+    assert not routes.route(case(state="1", displays={"state": "New"})).triaged
+
+
 def test_triage_may_look_at_text():
     routes = router(("true", "ldso"), triaged="description =~~ 'triaged by'")
     assert not routes.route(case()).triaged

@@ -65,6 +65,13 @@ def test_with_several_desks_the_state_is_that_of_the_least_advanced():
     assert state_after([engagement("dcc", State.RESOLUTION_REPORTED), engagement("rec", State.OPEN)]) == "10"
 
 
+def test_the_own_desk_counts_by_what_it_reports_and_not_by_where_it_stood():
+    subject = Case("problem", SysId("1"), {"number": "PRB1", "state": "102"})
+    push = {ReportKind.ACKNOWLEDGED: Push(state="in_progress")}
+    mine = engagement(state=State.ACKNOWLEDGED)
+    assert state_after(push=push, mine=mine, kind=ReportKind.ACKNOWLEDGED, subject=subject) == "104"
+
+
 def test_a_decline_that_has_a_successor_or_was_accepted_holds_nothing_back():
     assert state_after([engagement("dcc", State.DECLINED, successor=EngagementId("x"))]) == "18"
     assert state_after([engagement("dcc", State.DECLINED, decline_accepted_by="ann")]) == "18"
