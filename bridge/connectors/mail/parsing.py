@@ -174,13 +174,21 @@ def _embedded_text(part: Message) -> str:
 
 
 def _described(part: Message, fallback: str) -> ReadAttachment:
-    content = part.as_bytes() if part.is_multipart() else _content(part)
+    content = _serialised(part) if part.is_multipart() else _content(part)
     return ReadAttachment(
         name=_safe_name(_file_name(part)) or fallback or f"part.{part.get_content_subtype()}",
         content_type=part.get_content_type(),
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
     )
+
+
+def _serialised(part: Message) -> bytes:
+    try:
+        return part.as_bytes()
+    except (UnicodeError, LookupError):
+        # The library cannot write every mail that it can read, such as one with text where it expects ASCII.
+        return part.as_string().encode("utf-8", "surrogateescape")
 
 
 def _file_name(part: Message) -> str:

@@ -175,3 +175,12 @@ def test_no_mail_however_broken_raises_or_is_lost(raw, splices):
 @hypothesis.given(strategies.binary(max_size=3000))
 def test_no_bytes_raise(raw):
     assert reader().receive(raw, RECEIVED, Memory()).verdict in {"quarantine", "file"}
+
+
+def test_an_attached_mail_that_cannot_be_written_again_is_still_a_file():
+    raw = filled((CORPUS / "14-reference-in-an-attached-mail-only.eml").read_bytes())
+    header, inner = b"From: a@dcc.example\n", b"Content-Type: multipart/mixed; boundary*=utf-8''%C3%BC\n"
+    broken = raw.replace(header, header + inner).replace(b"#resolved: done", "--ü\n\ntext\n--ü--".encode())
+    with pytest.raises(UnicodeEncodeError):
+        message_from_bytes(broken).get_payload()[1].as_bytes()
+    assert reader().receive(broken, RECEIVED, Memory()).attachments[0].name == "message.eml"
