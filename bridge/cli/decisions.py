@@ -29,7 +29,7 @@ def settle(
         arguments = {"delivery": delivery.id, "was": delivery.status.value}
         desk = delivery.recipient if delivery.kind is DeliveryKind.MESSAGE else ""
         session.record(tx, f"outbox {word}", arguments, reason=reason, case=record, desk=desk)
-        tx.set_delivery(delivery.id, status, error=f"{word} by {session.operator}")
+        tx.set_delivery(delivery.id, status, error=f"{word} by an operator")
         if record is not None:
             _tell_engagement(tx, session, application, delivery, record, status)
         return delivery

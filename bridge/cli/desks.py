@@ -96,7 +96,7 @@ def pause(
 
         def switch(tx: Transaction) -> None:
             session.record(tx, "pause", {"what": told}, reason=reason, desk=desk or "")
-            tx.set_control(name, session.operator, session.who)
+            tx.set_control(name, "paused", session.who)
 
         change(store, switch)
     print_lines(f"paused: {told}")

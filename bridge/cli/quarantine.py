@@ -165,7 +165,7 @@ def _put(session: Session, word: str, number: int, state: InboxState, reason: st
         item = _waiting(tx, number)
         record = tx.case(item.case) if item.case else None
         session.record(tx, f"quarantine {word}", {"item": number}, reason=_given(reason), case=record)
-        tx.settle_item(number, state, f"{word} by {session.operator}: {reason}")
+        tx.settle_item(number, state, f"{word} by an operator: {reason}")
 
     with session.store(session.configuration()) as store:
         change(store, settle)

@@ -38,6 +38,11 @@ COMPLETE = {
     "assignment_group": "CPSD DCC",
 }
 
+_COMMANDS = """
+SELECT who, value, facts FROM event JOIN event_value ON event_value.event = event.id AND event_value.name = 'who'
+WHERE kind = 'command' ORDER BY event.id
+"""
+
 
 @dataclass
 class Bench:
@@ -100,10 +105,10 @@ class Bench:
         """Who ran which command with which arguments, as the trail has it."""
         connection = sqlite3.connect(self.database)
         try:
-            rows = connection.execute("SELECT who, facts FROM event WHERE kind = 'command' ORDER BY id").fetchall()
+            rows = connection.execute(_COMMANDS).fetchall()
         finally:
             connection.close()
-        facts = [(who, json.loads(told)) for who, told in rows]
+        facts = [(f"{role}:{name.decode()}", json.loads(told)) for role, name, told in rows]
         return [(who, told["command"], told["arguments"]) for who, told in facts]
 
     def quarantine_item(self, item: int) -> None:

@@ -1,3 +1,4 @@
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -88,3 +89,12 @@ def test_the_desks_are_listed_for_people_too(bench):
     told = bench.run("desks", "list").stdout
     assert DCC in told
     assert "desk@dcc.example" in told
+
+
+def test_no_name_and_no_reason_stays_in_an_event_in_clear(bench):
+    bench.run("pause", "--desk", DCC, "--reason", "Zebediah asked for it", operator="zebediah")
+    connection = sqlite3.connect(bench.database)
+    events = connection.execute("SELECT * FROM event").fetchall()
+    connection.close()
+    assert events
+    assert "zebediah" not in repr(events).lower()
