@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import local
@@ -15,11 +15,12 @@ from sqlalchemy import Engine
 from bridge.domain.delivery import Claim
 from bridge.domain.errors import StaleCase, StoreError
 from bridge.ports import Clock, Random, TrailEvent
-from bridge.store.engine import READ_ONLY, database_file, make_engine, parse_url, use_write_ahead_log
+from bridge.store.engine import LOCK_WAIT, READ_ONLY, database_file, make_engine, parse_url, use_write_ahead_log
 from bridge.store.failures import failures_named
 from bridge.store.leadership import Leadership
 from bridge.store.schema import not_migrated, require_usable
 from bridge.store.transaction import SqlTransaction
+from bridge.store.turns import Turns
 from bridge.store.worker_lock import WorkerLock
 
 _log = structlog.get_logger(__name__)
@@ -86,6 +87,7 @@ class SqlStore:
         self._lock = lock
         self._leadership = leadership
         self._thread = local()
+        self._turns = Turns(LOCK_WAIT) if leadership is None else None
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
@@ -154,6 +156,7 @@ class SqlStore:
         self._thread.busy = True
         try:
             with (
+                nullcontext() if read_only or self._turns is None else self._turns.take(),
                 failures_named(),
                 self._engine.connect().execution_options(**{READ_ONLY: read_only}) as connection,
                 connection.begin(),

@@ -160,6 +160,35 @@ def test_a_lock_that_is_held_too_long_is_reported_as_unavailable(sqlite_store_ur
     other.close()
 
 
+def test_threads_take_turns_without_asking_sqlite_again_and_again(sqlite_store_url, monkeypatch):
+    # SQLite itself would give up at once, so that only waiting for one's turn lets the second thread write.
+    monkeypatch.setattr(engine, "_SQLITE_SETTINGS", ("PRAGMA busy_timeout = 0", *engine._SQLITE_SETTINGS[1:]))
+    shared = open_store(sqlite_store_url)
+    written = []
+
+    def write_second():
+        enqueue(shared, write())
+        written.append("second")
+
+    with shared.transaction():
+        thread = threading.Thread(target=write_second)
+        thread.start()
+        thread.join(0.2)
+        written.append("first")
+    thread.join()
+    shared.close()
+    assert written == ["first", "second"]
+
+
+def test_a_thread_that_never_gets_its_turn_is_told_that_the_store_is_unavailable(sqlite_store_url, monkeypatch):
+    monkeypatch.setattr("bridge.store.store.LOCK_WAIT", 0.05)
+    shared = open_store(sqlite_store_url)
+    with shared.transaction(), pytest.raises(StoreUnavailable, match="another thread"):
+        in_a_thread(lambda: enqueue(shared, write()))
+    enqueue(shared, write())
+    shared.close()
+
+
 def in_a_thread(function):
     """Runs a function in a thread of its own and raises the store's error that it raised."""
     raised = []
