@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,19 @@ class PostgresServer:
         self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
+    def wait_until_ready(self, seconds: float = 30) -> None:
+        """Until it answers: the port is open somewhat earlier."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self._execute(sql.SQL("SELECT 1").format())
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(host=LOOPBACK, port=self.port, user=SERVER_USER, autocommit=True) as connection:
             connection.execute(statement)
@@ -111,7 +125,9 @@ def running_postgres() -> Iterator[PostgresServer]:
         command = as_user(SERVER_USER, [str(binaries / "postgres"), "-D", data, *options])
         # SIGINT is PostgreSQL's "fast" shutdown: it does not wait for clients.
         with running(command, log=folder / "log", port=port, stop_signal=signal.SIGINT):
-            yield PostgresServer(port)
+            server = PostgresServer(port)
+            server.wait_until_ready()
+            yield server
 
 
 @pytest.fixture(scope="session")
