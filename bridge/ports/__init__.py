@@ -1,0 +1,83 @@
+"""What the core needs from the outside world, as Protocols, and the values that cross those borders.
+
+`connectors`, `store` and `trail` implement these; `sync` uses them; nothing here does anything.
+"""
+
+from bridge.ports.chance import Clock, Random
+from bridge.ports.desks import (
+    Alerts,
+    Collector,
+    Correspondence,
+    DeskConnector,
+    Fact,
+    File,
+    Frozen,
+    Json,
+    MailKind,
+    OutboundMessage,
+    RawItem,
+    ReadAttachment,
+    Reader,
+    Reading,
+    Verdict,
+)
+from bridge.ports.servicenow import (
+    AttachmentEntry,
+    CaseSource,
+    CheckResult,
+    CheckStatus,
+    JournalEntry,
+    Page,
+    Stream,
+    Window,
+)
+from bridge.ports.store import (
+    CaseRecord,
+    Cursor,
+    Desks,
+    InboxItem,
+    InboxState,
+    Landed,
+    Store,
+    ToldEvent,
+    TrailEvent,
+    Transaction,
+)
+
+__all__ = [
+    "Alerts",
+    "AttachmentEntry",
+    "CaseRecord",
+    "CaseSource",
+    "CheckResult",
+    "CheckStatus",
+    "Clock",
+    "Collector",
+    "Correspondence",
+    "Cursor",
+    "DeskConnector",
+    "Desks",
+    "Fact",
+    "File",
+    "Frozen",
+    "InboxItem",
+    "InboxState",
+    "JournalEntry",
+    "Json",
+    "Landed",
+    "MailKind",
+    "OutboundMessage",
+    "Page",
+    "Random",
+    "RawItem",
+    "ReadAttachment",
+    "Reader",
+    "Reading",
+    "Store",
+    "Stream",
+    "ToldEvent",
+    "TrailEvent",
+    "Transaction",
+    "Verdict",
+    "Window",
+]

@@ -1,0 +1,201 @@
+"""Desks, what goes to them, and what comes from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias
+
+from bridge.domain.delivery import Delivery, Receipt
+from bridge.domain.engagement import Engagement
+from bridge.domain.facts import MessageKind, ReportKind
+from bridge.domain.ids import DeliveryId, DeskName, EngagementId, Reference, SysId
+from bridge.ports.servicenow import CheckResult
+
+Json: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that goes with a message."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A labelled line of a message, such as ("Impact", "Settlement run R1 is delayed")."""
+
+    label: str
+    value: str
+    #: the key in the machine-readable part
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """A message to a desk, complete and independent of the method (Approach 0.7, 7.1.2)."""
+
+    id: DeliveryId
+    kind: MessageKind
+    engagement: EngagementId
+    reference: Reference
+    round: int
+    ordinal: int
+    case_number: str
+    priority: str
+    summary: str
+    #: one sentence: what the desk is asked to do
+    ask: str
+    #: by when, in the desk's hours; None where nothing is due
+    due: datetime | None
+    text: str
+    facts: tuple[Fact, ...]
+    desk: DeskName
+    desk_reference: str
+    #: message identities of earlier mails of this engagement, oldest first
+    thread: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """The bytes that go out, the same over all attempts."""
+
+    content: bytes
+    message_id: str
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAttachment:
+    """A file found in a mail."""
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+
+
+Verdict: TypeAlias = Literal["apply", "file", "quarantine", "drop"]
+MailKind: TypeAlias = Literal["report", "automatic", "bounce", "receipt", "own", "new_case", "review"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one inbound item was read, and why: the answer of `cpsd-bridge mail read`."""
+
+    kind: MailKind
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    engagement: EngagementId | None = None
+    #: message_id, reference, desk_reference, envelope …
+    matched_by: str = ""
+    conflict: bool = False
+    report: ReportKind | None = None
+    suggests: ReportKind | None = None
+    desk_reference: str = ""
+    text: str = ""
+    attachments: tuple[ReadAttachment, ...] = ()
+    sender: str = ""
+    authenticated: bool = False
+    desk: DeskName | None = None
+    at: datetime | None = None
+    ordered: bool = True
+    automatic: bool = False
+    until: datetime | None = None
+    direction: DeskName | None = None
+    message_id: str = ""
+    #: bounce: the message that failed, its recipients, and whether for good
+    bounced_message_id: str = ""
+    bounced_recipients: tuple[str, ...] = ()
+    permanent: bool = False
+
+
+class Correspondence(Protocol):
+    """What a reader of mail must know about what was sent, and to whom."""
+
+    def by_message_id(self, message_id: str) -> EngagementId | None:
+        """The engagement in which a mail of ours had this Message-ID."""
+        ...
+
+    def by_reference(self, reference: Reference) -> EngagementId | None:
+        """The engagement of a reference of ours."""
+        ...
+
+    def by_desk_reference(self, desk: DeskName, reference: str) -> EngagementId | None:
+        """The engagement for which a desk uses this reference of its own."""
+        ...
+
+    def engagement(self, engagement: EngagementId) -> Engagement | None:
+        """An engagement as it stands."""
+        ...
+
+
+class DeskConnector(Protocol):
+    """One method of contact with one desk."""
+
+    #: whether `find` can answer: mail cannot be asked
+    can_find: bool
+
+    def freeze(self, message: OutboundMessage, at: datetime) -> Frozen:
+        """Render a message into the bytes that all attempts share."""
+        ...
+
+    def send(self, frozen: Frozen, attempt: int) -> Receipt:
+        """Hand the bytes over; raises `TryLater`, `FarSideError` or `OutcomeUnknown`."""
+        ...
+
+    def find(self, delivery: Delivery) -> Receipt | None:
+        """Ask whether the desk has a delivery; None if it certainly has not at this moment."""
+        ...
+
+    def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
+        """Read one inbound item; never raises on its contents."""
+        ...
+
+    def check(self) -> Iterator[CheckResult]:
+        """Prove that the desk can be reached."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RawItem:
+    """Something that arrived, as it arrived."""
+
+    #: where it came from, such as `mail:INBOX`
+    source: str
+    #: what makes it the same item again: Message-ID and hash, or the portal's own identity
+    identity: str
+    raw: bytes
+    received_at: datetime
+    case: SysId | None = None
+
+
+class Collector(Protocol):
+    """A mailbox or a portal's list of changes."""
+
+    name: str
+
+    def collect(self, keep: Callable[[RawItem], bool]) -> int:
+        """Hand each new item to `keep`, which commits it, and only then mark it as read; how many there were."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads what arrives in a mailbox that all desks share."""
+
+    def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
+        """Which engagement an item belongs to and what it says; never raises on its contents."""
+        ...
+
+
+class Alerts(Protocol):
+    """Where alarms go."""
+
+    def send(self, payload: Mapping[str, Json]) -> Receipt:
+        """Deliver an alarm by every configured way; raises like `DeskConnector.send`."""
+        ...

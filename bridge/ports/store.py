@@ -1,0 +1,293 @@
+"""Durable state as the core sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from bridge.domain.agreement import Agreement, Desk
+from bridge.domain.case import Case
+from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
+from bridge.domain.engagement import Engagement
+from bridge.domain.ids import DeliveryId, DeskName, EngagementId, SysId
+from bridge.ports.desks import Correspondence, Frozen, Json, RawItem
+from bridge.ports.servicenow import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a stream has been read: the completed instant W, and the windows still to read up to U, last first."""
+
+    watermark: datetime
+    upper: datetime | None = None
+    pending: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A revision that was stored and not yet decided upon."""
+
+    id: int
+    case: Case
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """What the bridge keeps about a case it deals with; `version` guards every decision."""
+
+    sys_id: SysId
+    table: str
+    number: str
+    version: int
+    #: the last revision that was decided upon
+    shadow: Case | None = None
+    #: journals are read from here on
+    journals_from: datetime | None = None
+    #: why the case waits for a person; empty if it does not
+    parked: str = ""
+    gone: str = ""
+    reopens: int = 0
+    flagged: str = ""
+    #: desks whose engagement was observed or proposed already
+    offered: tuple[str, ...] = ()
+    #: ordinal of the next write to the case
+    next_ordinal: int = 1
+
+
+class InboxState(StrEnum):
+    """What became of something that arrived."""
+
+    NEW = "new"
+    APPLIED = "applied"
+    FILED = "filed"
+    DROPPED = "dropped"
+    INERT = "inert"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """Something that arrived: a mail, a journal entry, an attachment's metadata."""
+
+    id: int
+    source: str
+    identity: str
+    raw: bytes
+    received_at: datetime
+    state: InboxState = InboxState.NEW
+    reason: str = ""
+    case: SysId | None = None
+    engagement: EngagementId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrailEvent:
+    """One thing that happened, as the history tells it. The store adds the instant and the software's version."""
+
+    kind: str
+    who: str
+    case: SysId | None = None
+    case_number: str = ""
+    engagement: EngagementId | None = None
+    round: int | None = None
+    desk: str = ""
+    #: what brought it about, such as `mail:<id>`, `journal:CS…`, `delivery:…`, `clock`, `command`
+    cause: str = ""
+    agreement_version: int | None = None
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    #: personal or free-text values: only salted hashes enter the event, the values a side table that may be erased
+    personal: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldEvent:
+    """A trail event as it is read back; erased personal values are missing from `personal`."""
+
+    id: int
+    at: datetime
+    software_version: str
+    event: TrailEvent
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Transaction(Correspondence, Protocol):
+    """One short transaction. Nothing in it waits for the outside world."""
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        ...
+
+    # cursors and landing
+    def cursor(self, stream: str) -> Cursor | None: ...
+    def save_cursor(self, stream: str, cursor: Cursor) -> None: ...
+    def land(self, revisions: Sequence[Case], *, decided: bool = False) -> int:
+        """Store revisions not stored before (by sys_id, sys_updated_on, sys_mod_count, content hash); how many."""
+        ...
+
+    def undecided(self, limit: int, *, after: int = 0) -> tuple[Landed, ...]:
+        """Revisions to decide upon, in order of landing, without those of parked cases."""
+        ...
+
+    def landed_before(self, landed: Landed) -> Case | None:
+        """The revision of the same record that landed last before this one."""
+        ...
+
+    def mark_decided(self, ids: Sequence[int]) -> None: ...
+
+    # cases
+    def case(self, sys_id: SysId) -> CaseRecord | None: ...
+    def case_by_number(self, number: str) -> CaseRecord | None: ...
+    def cases(self, sys_ids: Sequence[SysId]) -> Mapping[SysId, CaseRecord]: ...
+    def engaged_cases(self) -> tuple[CaseRecord, ...]:
+        """Cases with an engagement that is open, or that the hold still waits for."""
+        ...
+
+    def relatives(self, case: Case) -> tuple[SysId, ...]:
+        """The family of a case: the records it points at, and those known to point at it."""
+        ...
+
+    def pointed_at(self, sys_ids: Sequence[SysId]) -> frozenset[SysId]:
+        """Those of some records that others are known to point at."""
+        ...
+
+    def add_case(self, record: CaseRecord) -> None:
+        """Raises `StaleCase` if somebody else added it in between."""
+        ...
+
+    def save_case(self, record: CaseRecord) -> CaseRecord:
+        """Compare-and-set on `record.version`; returns the record with the next version; raises `StaleCase`."""
+        ...
+
+    # engagements
+    def engagements(self, case: SysId) -> tuple[Engagement, ...]:
+        """All rounds of all desks in a case, oldest first, each with its open message's standing."""
+        ...
+
+    def open_engagements(self) -> tuple[Engagement, ...]: ...
+    def save_engagement(self, engagement: Engagement) -> None:
+        """Insert or update; a second open round of one desk in one case violates a constraint (`StaleCase`)."""
+        ...
+
+    def due_engagements(self, now: datetime) -> tuple[Engagement, ...]:
+        """Open engagements whose `next_chase_at` has passed, or that wait for `quiet`."""
+        ...
+
+    # outbox
+    def enqueue(self, delivery: Delivery) -> None:
+        """Add a delivery; the same identity a second time changes nothing."""
+        ...
+
+    def delivery(self, delivery: DeliveryId) -> Delivery | None: ...
+    def deliveries(
+        self, *, case: SysId | None = None, engagement: EngagementId | None = None, pending: bool = False
+    ) -> tuple[Delivery, ...]: ...
+    def cancel_unattempted(self, engagement: EngagementId) -> tuple[DeliveryId, ...]: ...
+    def sent_message_ids(self, engagement: EngagementId) -> tuple[str, ...]: ...
+    def finish(
+        self,
+        claim: Claim,
+        status: DeliveryStatus,
+        *,
+        receipt: Receipt | None = None,
+        error: str = "",
+        retry_at: datetime | None = None,
+    ) -> None:
+        """Write the end of an attempt or settlement, give the claim back; raises `StaleWorker` under an old fence."""
+        ...
+
+    def prove_delivered(self, delivery: DeliveryId) -> None:
+        """The far side's own words show that a delivery arrived: settled as done, whoever holds it."""
+        ...
+
+    def intend(self, claim: Claim, frozen: Frozen | None, settle_within: timedelta) -> Claim:
+        """Write down that an attempt begins now (attempt number, frozen bytes at the first); raises `StaleWorker`.
+
+        In the transaction that decided on the attempt. "Absent" may not be concluded before now + `settle_within`.
+        """
+        ...
+
+    def set_delivery(self, delivery: DeliveryId, status: DeliveryStatus, *, error: str = "") -> None:
+        """An operator's decision: retry (pending), skip (done) or cancel."""
+        ...
+
+    # inbox
+    def receive(self, item: RawItem) -> int | None:
+        """Store an item; its number, or None if it was there already."""
+        ...
+
+    def unapplied(self, limit: int) -> tuple[InboxItem, ...]:
+        """New items in order of arrival, without those of parked cases."""
+        ...
+
+    def inbox_item(self, item: int) -> InboxItem | None: ...
+    def quarantined(self) -> tuple[InboxItem, ...]: ...
+    def settle_item(
+        self,
+        item: int,
+        state: InboxState,
+        reason: str,
+        *,
+        case: SysId | None = None,
+        engagement: EngagementId | None = None,
+    ) -> None: ...
+    def bind_journal(self, entry: SysId, delivery: DeliveryId) -> bool:
+        """Bind a journal entry of ours to its delivery, uniquely both ways; False if either is bound elsewhere."""
+        ...
+
+    # trail
+    def record(self, event: TrailEvent) -> int: ...
+    def story(self, case: SysId) -> tuple[ToldEvent, ...]: ...
+
+    # controls
+    def control(self, name: str) -> str | None:
+        """A switch such as `pause/desk/x`; None when it is not set."""
+        ...
+
+    def set_control(self, name: str, value: str | None, by: str) -> None: ...
+    def controls(self) -> Mapping[str, str]: ...
+
+
+class Store(Protocol):
+    """Durable state: one code path for SQLite and PostgreSQL."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Commits at the end of the block, rolls back on any exception."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """Sees one state of the store, changes nothing, and waits for no writer."""
+        ...
+
+    def claim(self, worker: str, lease: timedelta, *, excluded: Iterable[str] = ()) -> Claim | None:
+        """Take the head of a lane that is due, for recipients not excluded; one compare-and-set.
+
+        An attempt whose lease ended becomes unknown here, and the claim is then a settling one.
+        """
+        ...
+
+    def release(self, claim: Claim, *, retry_at: datetime | None = None) -> None:
+        """Give a claim back without an attempt."""
+        ...
+
+    def leadership(self, schedule: str) -> AbstractContextManager[bool]:
+        """Whether this process ticks a schedule now; of several replicas one does."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Every configured desk by name."""
+
+    by_name: Mapping[DeskName, Desk]
+
+    def agreement(self, engagement: Engagement) -> Agreement:
+        """The agreement version that a round is pinned to; the latest if that version was removed."""
+        desk = self.by_name[engagement.desk]
+        return desk.version(engagement.agreement_version) or desk.latest
