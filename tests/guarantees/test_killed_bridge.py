@@ -19,10 +19,12 @@ from tests.killing.market import (
 CASES = 50
 KILLS = 50
 SOAK_KILLS = int(os.environ.get("CPSD_SOAK_KILLS", "200"))
-#: a server that commits late, or whose answer is lost, now and then
+OURS = {"method": "PATCH", "body_regex": "cpsd:"}
+#: now and then the server commits after the client gave up (its timeout is 0.6 s) or died, or the answer is lost
 FAULTS = (
-    {"match": {"method": "PATCH", "body_regex": "cpsd:", "rate": 0.04}, "fault": {"kind": "commit_after_client_gone"}},
-    {"match": {"method": "PATCH", "body_regex": "cpsd:", "rate": 0.04}, "fault": {"kind": "lost_after_commit"}},
+    {"match": {**OURS, "rate": 0.2}, "fault": {"kind": "slow", "seconds": 0.95}},
+    {"match": {**OURS, "rate": 0.04}, "fault": {"kind": "commit_after_client_gone"}},
+    {"match": {**OURS, "rate": 0.04}, "fault": {"kind": "lost_after_commit"}},
 )
 
 
