@@ -119,7 +119,7 @@ class Dispatcher:
 
     def _drain(self, report: DispatchReport, stop: Callable[[], bool], slot: str) -> None:
         while not stop():
-            with self._around.store.transaction() as tx:
+            with self._around.store.reading() as tx:
                 excluded = held_back(self._around, tx.controls()) | self._breakers.open(tx.now())
             claim = self._around.store.claim(self._around.worker + slot, self._around.timing.lease, excluded=excluded)
             if claim is None:
@@ -190,7 +190,7 @@ class Dispatcher:
         return None
 
     def _has_time(self, claim: Claim) -> bool:
-        with self._around.store.transaction() as tx:
+        with self._around.store.reading() as tx:
             return tx.now() + self._around.timing.client_timeout < claim.lease_until
 
     def _settle(self, claim: Claim, report: DispatchReport) -> None:
