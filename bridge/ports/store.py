@@ -46,7 +46,7 @@ class CaseRecord:
     version: int
     #: the last revision that was decided upon
     shadow: Case | None = None
-    #: journals are read from here on
+    #: what people wrote up to here was there before any desk was engaged, and is never passed on by itself
     journals_from: datetime | None = None
     #: why the case waits for a person; empty if it does not
     parked: str = ""

@@ -116,6 +116,8 @@ class Casework:
             now=self.now,
         )
         self.engagements.append(engagement)
+        if self.record.journals_from is None and self.record.shadow is not None:
+            self.record = replace(self.record, journals_from=self.record.shadow.updated_on)
         if declined is not None:
             self._keep(replace(declined, successor=engagement.id))
         self._event("engaged", engagement, {"state": engagement.state.value}, {"by": by})

@@ -267,6 +267,9 @@ def _take_word_or_share(work: Casework, entry: JournalEntry) -> str:
             for engagement in work.open():
                 work.apply(engagement, answer)
             return "the raiser's word"
+    # What was said before anybody was engaged is read again only by chance, so it is never passed on.
+    if work.record.journals_from is not None and entry.created_on <= work.record.journals_from:
+        return ""
     told = 0
     for engagement in work.open():
         if engagement.state is not State.INCOMPLETE and _is_shared(work.agreement(engagement), entry):
