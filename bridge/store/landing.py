@@ -18,15 +18,14 @@ from bridge.store.families import Families
 from bridge.store.tables import case_record, cursor, revision
 
 _PARKED = exists().where(case_record.c.sys_id == revision.c.sys_id, case_record.c.parked != "").correlate(revision)
+_AS_READ = select(revision.c.id, revision.c.sys_id, revision.c.table_name, revision.c.body, revision.c.seen_at)
 _UNDECIDED = (
-    select(revision)
-    .where(revision.c.decided_at.is_(None), revision.c.id > bindparam("after"), ~_PARKED)
+    _AS_READ.where(revision.c.decided_at.is_(None), revision.c.id > bindparam("after"), ~_PARKED)
     .order_by(revision.c.id)
     .limit(bindparam("limit"))
 )
 _BEFORE = (
-    select(revision)
-    .where(revision.c.sys_id == bindparam("sys_id"), revision.c.id < bindparam("id"))
+    _AS_READ.where(revision.c.sys_id == bindparam("sys_id"), revision.c.id < bindparam("id"))
     .order_by(revision.c.id.desc())
     .limit(1)
 )
