@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bridge.domain import facts as f
 from bridge.domain import ids
-from bridge.domain.agreement import Agreement, Confirmation
+from bridge.domain.agreement import Afterwards, Agreement, Confirmation
 from bridge.domain.decide import decide
 from bridge.domain.effects import CancelUnsent, Decision, NewRound, Send
 from bridge.domain.engagement import Engagement, Standing, State
@@ -49,6 +49,8 @@ class Said:
     statuses: list[tuple[datetime, ReportKind]] = field(default_factory=list)
     #: the resolution that was heard last and that nobody refused or took back since
     resolved_at: datetime | None = None
+    #: the desk has said anything at all
+    heard: bool = False
     #: something was asked or remarked since, which silence does not answer
     open_question: bool = False
 
@@ -195,6 +197,7 @@ class Casebook:
             return
         match fact:
             case Report():
+                said.heard = True
                 self._remember_report(said, fact)
             case f.Tell() if before.state is State.RESOLUTION_REPORTED:
                 said.open_question = True
@@ -236,6 +239,8 @@ class Casebook:
             assert sends == [], "after the withdrawal nothing is sent"
         if after.state is State.WITHDRAWN and before.is_open:
             assert sends in ([], [MessageKind.WITHDRAW])
+            knows = self.said[before.id].heard or any(message.attempted for message in self.messages[before.id])
+            assert knows or not sends, "nobody is told that something is void that was never sent"
         if isinstance(fact, Report):
             self._check_report(before, fact, after)
         if after.state is State.CONFIRMED and before.is_open:
@@ -298,8 +303,10 @@ class Casebook:
         settled = [one for one in required if self._settled(one)]
         assert (ruling.answer is Answer.KEEP_OPEN) == (len(settled) < len(required)), ruling
         if ruling.answer is Answer.BRIDGE_MAY_RESOLVE:
-            ends = [self._end_of(one) for one in required]
-            assert any(end is not None and end.id in self.confirmed_by for end in ends), "somebody confirmed"
+            ends = [end for one in required if (end := self._end_of(one))]
+            assert any(end.id in self.confirmed_by for end in ends), "somebody confirmed"
+            assert not any(end.decline_accepted_by for end in ends), "what a person accepted a person resolves"
+            assert all(self.agreement(end).afterwards is Afterwards.RESOLVE for end in ends), "it was agreed"
 
     def _settled(self, one: Engagement) -> bool:
         return one.state in {State.CONFIRMED, State.WITHDRAWN} or (

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from bridge.domain.hold import Answer
 from tests.guarantees.hold_story import BEGINNING, STEPS, Story
 
-WALKS = range(8)
+WALKS = range(6)
 STORIES_IN_A_WALK = 100
 STEPS_IN_A_STORY = 40
 
