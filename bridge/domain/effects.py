@@ -61,14 +61,7 @@ class NewRound:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reopen:
-    """The original case is put back to work."""
-
-    why: str
-
-
-Effect: TypeAlias = Send | CancelUnsent | Note | PushReport | Alert | Quarantine | NewRound | Reopen
+Effect: TypeAlias = Send | CancelUnsent | Note | PushReport | Alert | Quarantine | NewRound
 
 
 @dataclass(frozen=True, slots=True)

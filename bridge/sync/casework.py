@@ -23,7 +23,6 @@ from bridge.domain.effects import (
     Note,
     PushReport,
     Quarantine,
-    Reopen,
     Send,
 )
 from bridge.domain.engagement import Engagement, Standing, State
@@ -290,8 +289,6 @@ class Casework:
                 self.quarantined = why
             case NewRound(by):
                 self._open_new_round(engagement, by)
-            case Reopen(why):
-                self.reopen(why)
             case _:
                 assert_never(effect)
         return engagement
