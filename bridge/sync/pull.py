@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -19,6 +20,7 @@ from bridge.ports import (
     CaseRecord,
     CaseSource,
     JournalEntry,
+    Page,
     Store,
     Stream,
     Transaction,
@@ -96,7 +98,8 @@ def pull(  # noqa: PLR0913 - a source's settings, each by its name
     """Read a stream up to `lag` before ServiceNow's clock, or `max_pages` pages of it.
 
     A page's rows and the windows still to read commit together, so whatever ends the process, the next cycle goes on
-    with nothing lost. An answer that cannot be trusted raises what the source raises: nothing of it was landed.
+    with nothing lost. An answer that cannot be trusted raises what the source raises: nothing of it was landed. While
+    a page is landed the next one is asked for, in a thread of its own.
     """
     if page_size < SMALLEST_PAGE:
         raise UsageError(f"a page of {page_size} rows is too small", remedy=f"take at least {SMALLEST_PAGE}")
@@ -104,14 +107,18 @@ def pull(  # noqa: PLR0913 - a source's settings, each by its name
         stored = tx.cursor(stream.name)
     cursor = begin(stored, start=start, server_time=source.server_time, lag=lag, overlap=overlap)
     rows = new = pages = 0
-    while cursor.pending and pages < max_pages:
-        window = cursor.pending[-1]
-        page = source.page(stream, window, page_size)
-        cursor = advance(cursor, remaining(window, page, page_size, stream.time_field))
-        with store.transaction() as tx:
-            new += land(tx, page.rows)
-            tx.save_cursor(stream.name, cursor)
-        rows, pages = rows + len(page.rows), pages + 1
+    ahead: Future[Page] | None = None
+    with ThreadPoolExecutor(1, thread_name_prefix="page") as asking:
+        while cursor.pending and pages < max_pages:
+            window = cursor.pending[-1]
+            page = ahead.result() if ahead else source.page(stream, window, page_size)
+            cursor = advance(cursor, remaining(window, page, page_size, stream.time_field))
+            rows, pages = rows + len(page.rows), pages + 1
+            goes_on = cursor.pending and pages < max_pages
+            ahead = asking.submit(source.page, stream, cursor.pending[-1], page_size) if goes_on else None
+            with store.transaction() as tx:
+                new += land(tx, page.rows)
+                tx.save_cursor(stream.name, cursor)
     _log.info("stream_pulled", stream=stream.name, rows=rows, new=new, pages=pages, complete=not cursor.pending)
     return PullReport(rows, new, pages, not cursor.pending, cursor.watermark)
 

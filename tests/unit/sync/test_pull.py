@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -76,6 +77,36 @@ def test_an_untrusted_page_lands_nothing_and_is_asked_for_again():
     cycle(source, store)
     assert source.asked[2] == source.asked[3]
     assert len(store.state.revisions) == 500
+
+
+def test_the_next_page_is_read_while_one_is_landed():
+    second_page = threading.Event()
+
+    class Telling(StillTable):
+        def page(self, stream, window, limit):
+            page = super().page(stream, window, limit)
+            if self.calls == 2:
+                second_page.set()
+            return page
+
+    def land(tx, rows):
+        assert second_page.wait(5)
+        return tx.land(rows)
+
+    good = table(150)
+    assert cycle(Telling(good.rows, now=good.now), MemoryStore(), land=land).pages == 2
+
+
+def test_a_page_read_ahead_counts_for_nothing_when_the_one_before_cannot_be_landed():
+    def fail(tx, rows):
+        tx.land(rows)
+        raise UntrustedAnswer("the store is away")
+
+    source, store = table(500), MemoryStore()
+    with pytest.raises(UntrustedAnswer):
+        cycle(source, store, land=fail)
+    assert (store.state.revisions, store.state.cursors) == ({}, {})
+    assert cycle(source, store).new == 500
 
 
 def test_a_page_too_small_to_make_progress_is_refused():
