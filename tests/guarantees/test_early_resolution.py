@@ -6,6 +6,8 @@ import pytest
 
 from bridge.domain.agreement import OnEarlyResolution
 from bridge.domain.hold import MOST_REOPENS
+from bridge.sync.cycle import Cycle
+from bridge.sync.engage import engage
 from tests.syncing.servicenow import Fault
 from tests.syncing.world import DCC, LDSO, OTHER_RESOLVER, RESOLVER, STRANGER, World, agreement, desk
 
@@ -80,6 +82,60 @@ def test_a_resolution_before_our_note_was_there_is_early(world):
     assert world.state() == "resolution_reported"
     assert world.phase() == "open"
     assert len(reopenings(world)) == 1
+
+
+def test_a_resolution_that_our_note_came_too_late_for_is_early(build_world):
+    """Resolved between our last look at the record and our note: the note is in the case, and came after."""
+    world = build_world(desk("dcc", push={}))
+    world.engaged()
+
+    def just_before(sys_id, body):
+        world.servicenow.before_write = None
+        world.resolve(by=RESOLVER)
+
+    world.report("resolved", "Done.")
+    world.servicenow.before_write = just_before
+    world.cycle(3)
+    assert "#confirm @dcc" in world.notes()
+    assert (world.state(), world.phase()) == ("resolution_reported", "open")
+
+
+def test_a_resolution_that_is_read_further_than_the_journal_waits_for_it(world, monkeypatch):
+    """The command came with it, between the pull of the journal and that of the engaged cases."""
+    world.reported()
+    read_many = world.servicenow.read_many
+
+    def confirmed_meanwhile(table, sys_ids):
+        monkeypatch.undo()
+        world.servicenow.update(world.case, RESOLVER, state="6", close_notes="done", work_notes="#confirm")
+        return read_many(table, sys_ids)
+
+    monkeypatch.setattr(world.servicenow, "read_many", confirmed_meanwhile)
+    world.cycle(1)
+    assert world.state() == "resolution_reported"
+    world.cycle(2)
+    assert (world.state(), world.phase()) == ("confirmed", "resolved")
+    assert reopenings(world) == []
+
+
+def test_a_command_that_lands_after_the_inbox_was_applied_is_not_overtaken_by_its_resolution(world, monkeypatch):
+    """In a service the pull goes on while the rest works."""
+    world.engaged()
+    world.report("resolved", "Done.")
+    world.cycle(2)
+
+    def pulled_meanwhile(*arguments, **named):
+        monkeypatch.undo()
+        world.servicenow.update(world.case, RESOLVER, state="6", close_notes="done", work_notes="#confirm")
+        world.clock.forward(seconds=2)
+        for source in world.around.sources:
+            Cycle(world.around).pull_source(source)
+        return engage(*arguments, **named)
+
+    monkeypatch.setattr("bridge.sync.cycle.engage", pulled_meanwhile)
+    world.cycle(3)
+    assert (world.state(), world.phase()) == ("confirmed", "resolved")
+    assert reopenings(world) == []
 
 
 def test_after_a_reopening_the_note_that_was_told_still_lets_a_resolution_confirm(world):

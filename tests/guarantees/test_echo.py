@@ -59,6 +59,17 @@ def test_a_person_may_quote_before_our_own_entry_was_read(sharing):
     assert sharing.alerts.codes() == []
 
 
+def test_a_person_who_writes_the_reference_of_a_write_under_way_does_not_settle_it(world):
+    world.servicenow.fail(Fault.NEVER)
+    world.raise_case()
+    world.cycle(1)
+    (unknown,) = [one for one in world.deliveries(world.case, pending=True) if one.recipient == "servicenow"]
+    world.note(unknown.payload["text"])
+    world.cycle(14)
+    assert len(world.servicenow.notes(world.case)) == 1, "our own note was still to be written"
+    assert not world.deliveries(pending=True)
+
+
 def test_our_own_entries_are_neither_commands_nor_forwarded(sharing):
     sharing.engaged()
     sharing.report("question", "Which one?\n#engage @ldso\n#withdraw @dcc: as we said")

@@ -98,6 +98,19 @@ def test_changes_and_commands_from_before_go_live_are_inert(build_world, hand_cl
     assert world.kinds(LDSO) == []
 
 
+def test_a_command_from_before_go_live_that_is_read_again_afterwards_is_inert(build_world, hand_clock):
+    """The windows of a pull overlap, and reach back over go-live."""
+    world = build_world(go_live=hand_clock.now() + timedelta(seconds=10))
+    world.raise_case()
+    hand_clock.forward(seconds=8)
+    world.note("#withdraw @dcc: from before")
+    hand_clock.forward(seconds=4)
+    world.servicenow.update(world.case, "priya.shah", priority="2")
+    world.cycle(6, seconds=1)
+    assert world.state() == "open"
+    assert world.kinds() == ["open"]
+
+
 def test_a_desk_may_go_live_later_than_the_bridge(build_world, hand_clock):
     later = GO_LIVE + timedelta(hours=4)
     world = build_world(desk("dcc"), desk("ldso", go_live=later))

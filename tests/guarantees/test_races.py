@@ -207,8 +207,10 @@ def test_two_replicas_that_apply_the_same_inbox_apply_each_item_once(either):
         either.note("#desk: please ring me", case=case)
     read_everything(either)
     race, _ = racing(either)
-    at_once(lambda: apply(race.around, roster(race)), lambda: apply(race.around, roster(race)))
+    waited = []
+    at_once(*(lambda: waited.extend(apply(race.around, roster(race)).waiting) for _ in range(2)))
     assert new_items(either) == []
+    assert waited == [], "what the other has applied is not tried again and again"
     either.cycle(2)
     for case in cases:
         assert either.kinds(case=case) == ["open", "text"]
