@@ -272,11 +272,11 @@ def main() -> None:
         "silent": SILENT,
     }
     account = Account(options.address, options.smtp_port, options.imap_port, options.password)
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    # Blocked before the desk's thread starts, so that it inherits it and only the wait below takes the signal.
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     with ScriptedDesk(account, scripts[options.script], ledger=options.ledger):
-        stopped.wait()
+        signal.sigwait(stops)
 
 
 if __name__ == "__main__":

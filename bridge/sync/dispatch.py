@@ -153,7 +153,8 @@ class Dispatcher:
         if intended is None:
             return
         if not self._has_time(intended):
-            self._later(intended, report, "the lease would end before the attempt could")
+            # Slowness of our own, which says nothing about the recipient.
+            self._postpone(intended, report, "the lease would end before the attempt could")
             return
         try:
             receipt = performer.perform(intended, prepared.frozen)
@@ -264,6 +265,9 @@ class Dispatcher:
         if claim.attempt >= self._around.timing.most_attempts:
             self._dead(claim, self._performers[claim.delivery.kind], report, f"given up after {claim.attempt}: {why}")
             return
+        self._postpone(claim, report, why, after)
+
+    def _postpone(self, claim: Claim, report: DispatchReport, why: str, after: float | None = None) -> None:
         retry_at = self._retry_at(claim, after)
         with self._around.store.transaction() as tx:
             tx.finish(claim, DeliveryStatus.PENDING, error=why, retry_at=retry_at)

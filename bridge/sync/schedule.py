@@ -6,6 +6,7 @@ dispatches, because cases and lanes are guarded one by one.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -50,10 +51,22 @@ class Service:
         log.info("service_stopped")
 
     def run_with_signals(self) -> None:
-        """As `run`, ended by SIGTERM or SIGINT."""
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: self.stop())
+        """As `run`, ended by SIGTERM or SIGINT; a second one ends it at once, which loses nothing.
+
+        A handler would run in the main thread, and a main thread that is just going to sleep never notices it. So the
+        signals are blocked, before any thread is started that would inherit anything else, and waited for.
+        """
+        stops = {signal.SIGTERM, signal.SIGINT}
+        signal.pthread_sigmask(signal.SIG_BLOCK, stops)
+        threading.Thread(target=self._obey, args=(stops,), name="signals", daemon=True).start()
         self.run()
+
+    def _obey(self, stops: set[signal.Signals]) -> None:
+        signal.sigwait(stops)
+        self.stop()
+        again = signal.Signals(signal.sigwait(stops))
+        log.warning("service_ended_undrained", signal=again.name)
+        os._exit(128 + again)
 
     def _scheduler(self) -> BackgroundScheduler:
         jobs: dict[str, tuple[float, Callable[[], Any]]] = {

@@ -6,8 +6,8 @@ import pytest
 
 from bridge.domain.agreement import OnEarlyResolution
 from bridge.domain.hold import MOST_REOPENS
+from bridge.sync.apply import apply
 from bridge.sync.cycle import Cycle
-from bridge.sync.engage import engage
 from tests.syncing.servicenow import Fault
 from tests.syncing.world import DCC, LDSO, OTHER_RESOLVER, RESOLVER, STRANGER, World, agreement, desk
 
@@ -121,18 +121,18 @@ def test_a_resolution_that_is_read_further_than_the_journal_waits_for_it(world, 
 def test_a_command_that_lands_after_the_inbox_was_applied_is_not_overtaken_by_its_resolution(world, monkeypatch):
     """In a service the pull goes on while the rest works."""
     world.engaged()
-    world.report("resolved", "Done.")
-    world.cycle(2)
+    told = "#heard @dcc from Jo: resolved, it works\n#confirm @dcc"
 
-    def pulled_meanwhile(*arguments, **named):
+    def applied_and_then(*arguments):
         monkeypatch.undo()
-        world.servicenow.update(world.case, RESOLVER, state="6", close_notes="done", work_notes="#confirm")
+        report = apply(*arguments)
+        world.servicenow.update(world.case, RESOLVER, state="6", close_notes="done", work_notes=told)
         world.clock.forward(seconds=2)
         for source in world.around.sources:
             Cycle(world.around).pull_source(source)
-        return engage(*arguments, **named)
+        return report
 
-    monkeypatch.setattr("bridge.sync.cycle.engage", pulled_meanwhile)
+    monkeypatch.setattr("bridge.sync.cycle.apply", applied_and_then)
     world.cycle(3)
     assert (world.state(), world.phase()) == ("confirmed", "resolved")
     assert reopenings(world) == []

@@ -76,7 +76,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     # ── what people, desks and the network do ────────────────────────────────────────────────────────────────────
 
-    @rule(seconds=st.sampled_from([1, 4, 20]))
+    @rule(seconds=st.sampled_from([1, 1, 4, 20]))
     def a_cycle(self, seconds):
         self.world.cycle(seconds=seconds)
 
@@ -92,6 +92,29 @@ class AnyOrder(RuleBasedStateMachine):
     def only_applying(self):
         apply(self.world.around, Roster(self.world.servicenow, "CPSD Resolvers"))
         chase(self.world.around)
+
+    @rule(name=DESKS)
+    def a_resolution_is_reported_and_confirmed_before_anything_is_sent(self, name):
+        if self.world.kinds(name):
+            self.world.report("resolved", "restarted", desk=name)
+            self.decide_on_what_happened()
+            self.world.note(f"#confirm @{name}")
+            self.decide_on_what_happened()
+
+    @rule(name=DESKS)
+    def a_desk_is_engaged_before_anything_is_sent(self, name):
+        self.world.note(f"#engage @{name}")
+        self.decide_on_what_happened()
+
+    @rule()
+    def a_write_is_committed_late_and_asked_for_at_once(self):
+        self.world.servicenow.fail(Fault.LATE)
+        self.world.note("#confirm @nobody")
+        self.world.cycle(3, seconds=1)
+
+    def decide_on_what_happened(self):
+        self.only_reading()
+        self.only_applying()
 
     @rule()
     def only_dispatching(self):

@@ -58,7 +58,10 @@ class Bridges:
         self._send(process, signal.SIGTERM)
         deadline = time.monotonic() + within
         while is_alive(process):
-            assert time.monotonic() < deadline, f"bridge {process} did not drain within {within} s"
+            if time.monotonic() >= deadline:
+                self._send(process, signal.SIGUSR1)  # it writes where its threads stand into the log
+                time.sleep(1)
+                raise AssertionError(f"bridge {process} did not drain within {within} s:\n{self.log()[-8000:]}")
             time.sleep(0.02)
         self._started.discard(process)
 

@@ -4,6 +4,7 @@ Run as a process: `python -m tests.killing.fork_server CONFIG LOG`. For each lin
 forked; its process id is printed. The forked bridge is a process like any other and dies of SIGKILL as one.
 """
 
+import faulthandler
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ def _run(configuration: bridge.app.Configuration, log: Path) -> None:
     os.dup2(descriptor, 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(descriptor, 1)
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     logs.configure("json", "info")
     try:
         with bridge.app.Application(configuration, worker=True) as application:

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import signal
-import threading
 from pathlib import Path
 
 from bridge.sandbox.mail.server import MailServer
@@ -22,9 +21,9 @@ def main() -> None:
     parser.add_argument("--imap-port", type=int, default=0, help="default: a free one")
     options = parser.parse_args()
 
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    # Blocked before the serving threads start, so that they inherit it and only the wait below takes the signal.
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     with MailServer(
         options.password, folder=options.data_dir, smtp_port=options.smtp_port, imap_port=options.imap_port
     ) as server:
@@ -32,7 +31,7 @@ def main() -> None:
         print(json.dumps(ready), flush=True)  # noqa: T201 - the only output, for whoever started it
         if options.ready_file is not None:
             _write_whole(options.ready_file, json.dumps(ready))
-        stopped.wait()
+        signal.sigwait(stops)
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -1,9 +1,12 @@
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +81,43 @@ def test_run_works_until_it_is_told_to_stop_and_ends_with_0(bench, running):
         "service_stopped",
     ]
     assert bench.commands()[0][:2] == ("operator:systemd", "run")
+
+
+def logged(bench, event):
+    log = (bench.folder / "run.log").read_text()
+    return any(json.loads(line)["event"] == event for line in log.splitlines(keepends=True) if line.endswith("\n"))
+
+
+def test_no_thread_of_the_service_takes_the_stop_signals_as_an_interruption(bench, running):
+    """A main thread that is just going to sleep misses a handler's call; the signals are waited for instead."""
+    wait_for(lambda: logged(bench, "service_started"))
+    threads = list(Path(f"/proc/{running.pid}/task").glob("*/status"))
+    assert len(threads) > 2
+    assert [takes(thread) for thread in threads].count(True) == 1, "only the one that waits for them"
+
+
+def takes(thread):
+    blocked = int(re.search(r"^SigBlk:\s+(\w+)$", thread.read_text(), re.MULTILINE)[1], 16)
+    return any(not blocked >> (number - 1) & 1 for number in (signal.SIGTERM, signal.SIGINT))
+
+
+@pytest.fixture
+def silent_servicenow(bench):
+    """It takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        bench.bridge["servicenow"]["url"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield listening
+
+
+def test_a_second_signal_ends_a_service_that_still_waits_for_an_answer(bench, silent_servicenow, running):
+    calling, _ = silent_servicenow.accept()
+    running.send_signal(signal.SIGTERM)
+    wait_for(lambda: logged(bench, "service_draining"))
+    assert running.poll() is None, "it waits for the answer"
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(20) == 128 + signal.SIGTERM
+    assert logged(bench, "service_ended_undrained")
+    calling.close()
 
 
 def test_no_command_ever_shows_a_secret(bench):

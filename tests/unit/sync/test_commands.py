@@ -33,6 +33,15 @@ def test_a_stranger_commands_nothing(unrouted):
     assert unrouted.mails(LDSO) == []
 
 
+def test_a_stranger_commands_nothing_in_a_case_that_the_bridge_deals_with_either(world):
+    world.reported()
+    world.note("#confirm @dcc\n#engage @ldso", by=STRANGER)
+    world.cycle(2)
+    assert world.state() == "resolution_reported"
+    assert world.mails(LDSO) == []
+    assert refusals(world) == [], "nor is a stranger answered"
+
+
 def test_a_comment_is_no_command(unrouted):
     unrouted.comment("#engage @ldso", by="priya.shah")
     unrouted.cycle(2)
