@@ -25,6 +25,8 @@ class Provider:
     password: str
     sandbox: MailServer | None = None
     host: str = "127.0.0.1"
+    #: what the server keeps instead of a NUL, which RFC 9051 does not allow in a mail
+    nul: bytes = b"\0"
 
     def new_address(self, name="box"):
         return f"{name}-{next(_serial)}-{time.monotonic_ns()}@mail.example"
@@ -83,9 +85,20 @@ def sandbox_server():
         yield server
 
 
-@pytest.fixture
-def sandbox(sandbox_server):
+@pytest.fixture(scope="session")
+def sandbox_provider(sandbox_server):
     return Provider(sandbox_server.smtp_port, sandbox_server.imap_port, sandbox_server.password, sandbox_server)
+
+
+@pytest.fixture(scope="session")
+def distribution_provider(mail_servers):
+    """Postfix and Dovecot."""
+    return Provider(mail_servers.smtp_port, mail_servers.imap_port, mail_servers.password, nul=b"\x80")
+
+
+@pytest.fixture
+def sandbox(sandbox_provider):
+    return sandbox_provider
 
 
 @pytest.fixture
@@ -94,12 +107,9 @@ def provider_at():
     return Provider
 
 
-@pytest.fixture(params=["sandbox", "dovecot_and_postfix"])
+@pytest.fixture(params=["sandbox_provider", "distribution_provider"])
 def provider(request):
-    if request.param == "sandbox":
-        return request.getfixturevalue("sandbox")
-    servers = request.getfixturevalue("mail_servers")
-    return Provider(servers.smtp_port, servers.imap_port, servers.password)
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")
