@@ -1,4 +1,4 @@
-"""What each message file of the corpus must be read as. The number that a name begins with is its row of the checklist."""
+"""What each message file of the corpus must be read as. A name begins with its row of the checklist."""
 
 from datetime import UTC, datetime
 
