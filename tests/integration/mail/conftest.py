@@ -11,6 +11,7 @@ from imap_tools import MailBoxUnencrypted, MailMessageFlags
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
 from bridge.sandbox.mail import MailServer
+from tests.integration.mail.market import Market
 
 KEYS = Keys((b"a key of sixteen bytes",))
 _serial = count(1)
@@ -128,3 +129,14 @@ def certificate(tmp_path_factory) -> Path:
     both = folder / "both.pem"
     both.write_bytes(key.read_bytes() + certificate.read_bytes())
     return both
+
+
+@pytest.fixture
+def market(sandbox, quick_store, hand_clock):
+    return Market(sandbox, quick_store, hand_clock)
+
+
+@pytest.fixture
+def market_with(sandbox, quick_store, hand_clock):
+    """A market whose settings differ."""
+    return lambda **changes: Market(sandbox, quick_store, hand_clock, **changes)

@@ -17,7 +17,12 @@ def test_the_mail_is_read_right(row):
 
 
 def test_every_file_of_the_corpus_is_tested():
-    assert sorted(row[0] for row in ROWS) == sorted(path.stem for path in CORPUS.glob("*.eml"))
+    stories = (CORPUS.parents[3] / "integration/mail/test_checklist_stories.py").read_text()
+    alone = {row[0] for row in ROWS}
+    untested = [
+        path.stem for path in CORPUS.glob("*.eml") if path.stem not in alone and f'"{path.stem}"' not in stories
+    ]
+    assert untested == []
 
 
 def test_fifty_thousand_references_are_read_quickly():
