@@ -26,7 +26,7 @@ from bridge.ports import DeskConnector, Store, Stream
 from bridge.settings import BasicAuth, Configuration, HoldRule, HoldSettings, SourceSettings
 from bridge.store import SqlStore, open_store
 from bridge.sync.schedule import Service
-from bridge.sync.surroundings import HoldPolicy, Source, Surroundings, Timing
+from bridge.sync.surroundings import HoldPolicy, Source, Surroundings, Sweeping, Timing
 
 
 class SystemClock:
@@ -121,6 +121,9 @@ class Application:
             router=configured.router,
             random=SystemRandom(),
             sources=[_source(source) for source in configured.sources],
+            sweeping=Sweeping(
+                configured.sweep.every, configured.sweep.page_size, configured.sweep.max_pages, configured.sweep.back
+            ),
             integration_user=configured.servicenow.user,
             resolver_group=configured.resolver_group,
             worker=self.worker,
@@ -217,6 +220,7 @@ def _source(settings: SourceSettings) -> Source:
         page_size=settings.page_size,
         lag=settings.lag,
         overlap=settings.overlap,
+        max_pages=settings.max_pages,
     )
 
 

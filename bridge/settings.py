@@ -71,6 +71,20 @@ class SourceSettings:
     lag: timedelta
     #: how far a window reaches back over the one before
     overlap: timedelta
+    #: pages of each of its streams in one cycle
+    max_pages: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """Looking for what the windows must miss."""
+
+    every: timedelta = timedelta(minutes=15)
+    page_size: int = 5000
+    #: pages of one source each time
+    max_pages: int = 10
+    #: how far back journals and attachments are read again
+    back: timedelta = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +190,7 @@ class Configuration:
     sources: tuple[SourceSettings, ...]
     desks: Desks
     router: Router
+    sweep: SweepSettings = SweepSettings()
     mail: MailSettings | None = None
     alerts: AlertSettings = AlertSettings()
     web: WebSettings = WebSettings()

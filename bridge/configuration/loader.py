@@ -162,6 +162,7 @@ class _Loading:
             servicenow=parts.servicenow,
             store=parts.store,
             sources=tuple(process.build_source(source, fields[source.table]) for source in model.sources),
+            sweep=process.build_sweep(model.sweep),
             desks=Desks(MappingProxyType({desk.name: desk for desk in desks})),
             router=router,
             mail=parts.mail,

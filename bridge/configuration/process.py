@@ -16,6 +16,7 @@ from bridge.configuration.process_models import (
     MailModel,
     ServiceNowModel,
     SourceModel,
+    SweepModel,
 )
 from bridge.configuration.secrecy import SecretSource
 from bridge.configuration.written import WrongValue
@@ -33,6 +34,7 @@ from bridge.settings import (
     MailSettings,
     ServiceNowSettings,
     SourceSettings,
+    SweepSettings,
     WebSettings,
 )
 
@@ -103,7 +105,13 @@ def build_source(model: SourceModel, fields: tuple[str, ...]) -> SourceSettings:
         page_size=model.page_size,
         lag=model.lag,
         overlap=model.overlap,
+        max_pages=model.max_pages,
     )
+
+
+def build_sweep(model: SweepModel) -> SweepSettings:
+    """How what was read is compared with what there is."""
+    return SweepSettings(model.every, model.page_size, model.max_pages, model.back)
 
 
 def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:

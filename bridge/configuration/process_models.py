@@ -66,9 +66,23 @@ class SourceModel(Strict):
     every: PositiveDuration = Field(timedelta(seconds=30), description="How often it is pulled.")
     fields: list[Column] = Field([], description="Columns to read besides those that the bridge needs by itself.")
     page_size: int = Field(1000, description="Rows a page.", ge=10, le=10000)
+    max_pages: int = Field(
+        200, description="Pages of each of its streams in one cycle, so that a busy table cannot starve others.", ge=1
+    )
     lag: Duration = Field(timedelta(seconds=5), description="How far behind ServiceNow's clock a window ends.")
     overlap: Duration = Field(
         timedelta(seconds=60), description="How far a window reaches back, for rows that commit late."
+    )
+
+
+class SweepModel(Strict):
+    """Looking, now and then, for what the windows must miss: rows that commit very late or with an old time stamp."""
+
+    every: PositiveDuration = Field(timedelta(minutes=15), description="How often it goes on for each source.")
+    page_size: int = Field(5000, description="Revisions compared by one call.", ge=10, le=10000)
+    max_pages: int = Field(10, description="Pages of one source each time; the next time it goes on there.", ge=1)
+    back: PositiveDuration = Field(
+        timedelta(days=1), description="How far back journals and attachments are read again each time."
     )
 
 
@@ -181,6 +195,7 @@ class BridgeModel(Strict):
         "holds it."
     )
     sources: list[SourceModel] = Field(description="The tables to pull.", min_length=1)
+    sweep: SweepModel = Field(SweepModel(), description="Looking for what the windows must miss.")
     mail: MailModel | None = Field(None, description="The bridge's own mailbox; needed for desks reached by mail.")
     alerts: AlertsModel = Field(AlertsModel(), description="Where alarms go.")
     web: WebModel = Field(WebModel(), description="The listeners.")

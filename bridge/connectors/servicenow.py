@@ -21,7 +21,7 @@ from bridge.domain.delivery import Receipt
 from bridge.domain.facts import Gone
 from bridge.domain.ids import SysId
 from bridge.mapping.entries import attachment_entry, journal_entry
-from bridge.ports import AttachmentEntry, CheckResult, Clock, JournalEntry, Page, Random, Stream, Window
+from bridge.ports import AttachmentEntry, CheckResult, Clock, JournalEntry, Page, Random, Stamps, Stream, Window
 
 __all__ = ["Basic", "ClientCredentials", "Connection", "Login", "Patience", "ServiceNow"]
 
@@ -57,6 +57,9 @@ class ServiceNow:
 
     def page(self, stream: Stream, window: Window, limit: int) -> Page:
         return self._reader.page(stream, window, limit)
+
+    def stamps(self, stream: Stream, window: Window, limit: int) -> Stamps:
+        return self._reader.stamps(stream, window, limit)
 
     def read(self, table: str, sys_id: SysId) -> Case | None:
         return records.read(self._reader, table, sys_id)

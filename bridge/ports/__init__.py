@@ -28,6 +28,8 @@ from bridge.ports.servicenow import (
     CheckStatus,
     JournalEntry,
     Page,
+    Stamp,
+    Stamps,
     Stream,
     Window,
 )
@@ -73,6 +75,8 @@ __all__ = [
     "ReadAttachment",
     "Reader",
     "Reading",
+    "Stamp",
+    "Stamps",
     "Store",
     "Stream",
     "ToldEvent",

@@ -36,6 +36,24 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which revision of a record there is, and nothing of what it says."""
+
+    sys_id: SysId
+    updated_on: datetime
+    mod_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """One trusted answer about a range of sys_ids, in their order."""
+
+    rows: tuple[Stamp, ...]
+    #: as of a `Page`
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class JournalEntry:
     """A row of `sys_journal_field`: a work note or a customer-visible comment."""
 
@@ -107,6 +125,10 @@ class CaseSource(Protocol):
 
     def page(self, stream: Stream, window: Window, limit: int) -> Page:
         """The first `limit` rows of a window, ordered by (time field, sys_id)."""
+        ...
+
+    def stamps(self, stream: Stream, window: Window, limit: int) -> Stamps:
+        """Which revisions a window holds, the first `limit` ordered by sys_id: three columns, so pages may be large."""
         ...
 
     def read(self, table: str, sys_id: SysId) -> Case | None:

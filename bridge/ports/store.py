@@ -15,7 +15,7 @@ from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
 from bridge.domain.engagement import Engagement
 from bridge.domain.ids import DeliveryId, DeskName, EngagementId, SysId
 from bridge.ports.desks import Correspondence, Frozen, Json, RawItem
-from bridge.ports.servicenow import Window
+from bridge.ports.servicenow import Stamp, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,10 @@ class Transaction(Correspondence, Protocol):
     def save_cursor(self, stream: str, cursor: Cursor) -> None: ...
     def land(self, revisions: Sequence[Case], *, decided: bool = False) -> int:
         """Store revisions not stored before (by sys_id, sys_updated_on, sys_mod_count, content hash); how many."""
+        ...
+
+    def not_landed(self, stamps: Sequence[Stamp]) -> tuple[SysId, ...]:
+        """The records of those revisions that were never landed, in the order given."""
         ...
 
     def undecided(self, limit: int, *, after: int = 0) -> tuple[Landed, ...]:

@@ -12,10 +12,11 @@ from sqlalchemy import Row, bindparam, exists, select, update
 
 from bridge.domain.case import Case
 from bridge.domain.ids import SysId
-from bridge.ports import Cursor, Landed, Window
+from bridge.ports import Cursor, Landed, Stamp, Window
 from bridge.store.columns import dump_json, from_microseconds, to_microseconds
 from bridge.store.families import Families
 from bridge.store.tables import case_record, cursor, revision
+from bridge.store.work import parts
 
 _PARKED = exists().where(case_record.c.sys_id == revision.c.sys_id, case_record.c.parked != "").correlate(revision)
 _AS_READ = select(revision.c.id, revision.c.sys_id, revision.c.table_name, revision.c.body, revision.c.seen_at)
@@ -28,6 +29,12 @@ _BEFORE = (
     _AS_READ.where(revision.c.sys_id == bindparam("sys_id"), revision.c.id < bindparam("id"))
     .order_by(revision.c.id.desc())
     .limit(1)
+)
+#: Answered from the index of the constraint alone.
+_OF = (
+    select(revision.c.sys_id, revision.c.updated_on, revision.c.mod_count)
+    .where(revision.c.sys_id.in_(bindparam("sys_ids", expanding=True)))
+    .distinct()
 )
 _DECIDE = (
     update(revision)
@@ -63,6 +70,13 @@ class Landing(Families):
         rows = [_row(case, now, now if decided else None) for case in revisions]
         statement = self._insert(revision).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
         return self._execute(statement, rows).rowcount
+
+    def not_landed(self, stamps: Sequence[Stamp]) -> tuple[SysId, ...]:
+        known: set[tuple[str, datetime, int]] = set()
+        for some in parts({stamp.sys_id for stamp in stamps}):
+            known.update((row.sys_id, row.updated_on, row.mod_count) for row in self._execute(_OF, {"sys_ids": some}))
+        missed = (stamp for stamp in stamps if (stamp.sys_id, stamp.updated_on, stamp.mod_count) not in known)
+        return tuple(dict.fromkeys(stamp.sys_id for stamp in missed))
 
     def undecided(self, limit: int, *, after: int = 0) -> tuple[Landed, ...]:
         rows = self._execute(_UNDECIDED, {"limit": limit, "after": after})

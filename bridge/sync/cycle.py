@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from bridge.sync.messages import MessagePerformer
 from bridge.sync.pull import Land, PullReport, land_attachments, land_journals, land_revisions, pull, pull_engaged
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Source, Surroundings
+from bridge.sync.sweep import sweep
 from bridge.sync.writes import WritePerformer
 
 log = structlog.get_logger()
@@ -68,6 +69,26 @@ class Cycle:
         rows += self._pull(source, source.journals, land_journals(self._wanted_entries)).rows
         rows += self._pull(source, source.attachments, land_attachments(self._wanted_files)).rows
         return rows
+
+    def sweep_source(self, source: Source) -> int:
+        """Look for what the windows missed: revisions by comparing, the last day's journals and files by reading again.
+
+        What is found again is known by its identity, so reading it twice changes nothing.
+        """
+        around, sweeping = self._around, self._around.sweeping
+        swept = sweep(
+            around.source,
+            around.store,
+            source.cases,
+            since=self._start(source),
+            page_size=sweeping.page_size,
+            max_pages=sweeping.max_pages,
+        )
+        again = self._read_again(source, source.journals, land_journals(self._wanted_entries))
+        again += self._read_again(source, source.attachments, land_attachments(self._wanted_files))
+        if again:
+            log.info("entries_found_again", source=source.cases.name, found=again)
+        return swept.found + again
 
     def pull_engaged(self) -> int:
         """Read the engaged cases whatever the filters say; those that are gone are shown to people."""
@@ -126,10 +147,34 @@ class Cycle:
             page_size=source.page_size,
             lag=source.lag,
             overlap=source.overlap,
-            max_pages=around.max_pages,
-            start=around.go_live or around.source.server_time() - source.overlap,
+            max_pages=source.max_pages,
+            start=self._start(source),
             land=land,
         )
+
+    def _start(self, source: Source) -> datetime:
+        return self._around.go_live or self._around.source.server_time() - source.overlap
+
+    def _read_again(self, source: Source, stream: Stream, land: Land) -> int:
+        """Up to where the pull has read, from some time before that; how much of it was new."""
+        around, back = self._around, self._around.sweeping.back
+        with around.store.transaction() as tx:
+            pulled = tx.cursor(stream.name)
+        if pulled is None:
+            return 0
+        report = pull(
+            around.source,
+            around.store,
+            replace(stream, name=f"{stream.name}/sweep"),
+            page_size=source.page_size,
+            lag=timedelta(),
+            overlap=back,
+            max_pages=around.sweeping.max_pages,
+            start=max(self._start(source), pulled.watermark - back),
+            land=land,
+            until=lambda: pulled.watermark,
+        )
+        return report.new
 
     def _wanted_entries(self, tx: Transaction, entries: Sequence[JournalEntry]) -> Iterable[JournalEntry]:
         """Entries of cases the bridge deals with, and commands anywhere: `#engage` may come first."""
@@ -141,12 +186,17 @@ class Cycle:
         return [entry for entry in entries if entry.case in known]
 
 
-def steps(cycle: Cycle, sources: Sequence[Source]) -> dict[str, tuple[float, Callable[[], Any]]]:
+def steps(cycle: Cycle, around: Surroundings) -> dict[str, tuple[float, Callable[[], Any]]]:
     """The schedules of a service: name -> (seconds between ticks, what is done)."""
     ticking: dict[str, tuple[float, Callable[[], Any]]] = {
         f"pull:{source.cases.name}": (source.every.total_seconds(), partial(cycle.pull_source, source))
-        for source in sources
+        for source in around.sources
     }
-    every = min((source.every.total_seconds() for source in sources), default=30.0)
+    for source in around.sources:
+        ticking[f"sweep:{source.cases.name}"] = (
+            around.sweeping.every.total_seconds(),
+            partial(cycle.sweep_source, source),
+        )
+    every = min((source.every.total_seconds() for source in around.sources), default=30.0)
     ticking["pull:engaged"] = (every, cycle.pull_engaged)
     return ticking

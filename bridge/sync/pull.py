@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from typing import TypeAlias
 
 import structlog
@@ -91,11 +92,12 @@ def pull(  # noqa: PLR0913 - a source's settings, each by its name
     page_size: int,
     lag: timedelta,
     overlap: timedelta,
-    max_pages: int,
+    max_pages: int | None,
     start: datetime,
     land: Land = land_revisions,
+    until: Callable[[], datetime] | None = None,
 ) -> PullReport:
-    """Read a stream up to `lag` before ServiceNow's clock, or `max_pages` pages of it.
+    """Read a stream up to `lag` before ServiceNow's clock (or what `until` tells), or `max_pages` pages of it.
 
     A page's rows and the windows still to read commit together, so whatever ends the process, the next cycle goes on
     with nothing lost. An answer that cannot be trusted raises what the source raises: nothing of it was landed. While
@@ -105,16 +107,17 @@ def pull(  # noqa: PLR0913 - a source's settings, each by its name
         raise UsageError(f"a page of {page_size} rows is too small", remedy=f"take at least {SMALLEST_PAGE}")
     with store.transaction() as tx:
         stored = tx.cursor(stream.name)
-    cursor = begin(stored, start=start, server_time=source.server_time, lag=lag, overlap=overlap)
+    cursor = begin(stored, start=start, server_time=until or source.server_time, lag=lag, overlap=overlap)
+    most = inf if max_pages is None else max_pages
     rows = new = pages = 0
     ahead: Future[Page] | None = None
     with ThreadPoolExecutor(1, thread_name_prefix="page") as asking:
-        while cursor.pending and pages < max_pages:
+        while cursor.pending and pages < most:
             window = cursor.pending[-1]
             page = ahead.result() if ahead else source.page(stream, window, page_size)
             cursor = advance(cursor, remaining(window, page, page_size, stream.time_field))
             rows, pages = rows + len(page.rows), pages + 1
-            goes_on = cursor.pending and pages < max_pages
+            goes_on = cursor.pending and pages < most
             ahead = asking.submit(source.page, stream, cursor.pending[-1], page_size) if goes_on else None
             with store.transaction() as tx:
                 new += land(tx, page.rows)

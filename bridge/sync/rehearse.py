@@ -102,7 +102,7 @@ def _rows(around: Surroundings, reading: Reading, source: Source, stream: Stream
     start = around.go_live or around.source.server_time() - source.overlap
     time = around.source.server_time
     cursor = begin(stored, start=start, server_time=time, lag=source.lag, overlap=timedelta())
-    for _ in range(around.max_pages):
+    for _ in range(source.max_pages):
         if not cursor.pending:
             return
         window = cursor.pending[-1]

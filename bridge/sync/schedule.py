@@ -70,10 +70,7 @@ class Service:
 
     def _scheduler(self) -> BackgroundScheduler:
         jobs: dict[str, tuple[float, Callable[[], Any]]] = {
-            **{
-                name: (every, self._led(name, do))
-                for name, (every, do) in steps(self._cycle, self._around.sources).items()
-            },
+            **{name: (every, self._led(name, do)) for name, (every, do) in steps(self._cycle, self._around).items()},
             "collect": (self._collect_every, self._led("collect", self._cycle.collect)),
             "work": (self._tick, lambda: self._cycle.work(stop=self._stopping.is_set)),
             "beat": (min(self._tick * 5, 10.0), self._beat),

@@ -55,6 +55,21 @@ class Source:
     page_size: int
     lag: timedelta
     overlap: timedelta
+    #: pages of each of its streams in one cycle, so that a busy table cannot starve the others
+    max_pages: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """How often, and how much at a time, what was read is compared with what there is."""
+
+    every: timedelta = timedelta(minutes=15)
+    #: revisions compared by one call: three columns a row
+    page_size: int = 5000
+    #: pages of one source in one tick
+    max_pages: int = 10
+    #: how far back journals and attachments are read again
+    back: timedelta = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +96,7 @@ class Surroundings:
     hold: HoldPolicy = HoldPolicy()
     max_new_engagements: int = 20
     timing: Timing = Timing()
-    #: pages of one stream in one cycle, so that a busy table cannot starve the others
-    max_pages: int = 200
+    sweeping: Sweeping = Sweeping()
     #: deliveries under way at once
     concurrency: int = 4
 

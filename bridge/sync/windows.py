@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from bridge.domain.case import parse_time
 from bridge.domain.errors import UntrustedAnswer
 from bridge.domain.ranges import is_bound, middle
-from bridge.ports import Cursor, Page, Window
+from bridge.ports import Cursor, Page, Stamps, Window
 
 SMALLEST_PAGE = 2
 _SECOND = timedelta(seconds=1)
@@ -45,15 +45,22 @@ def begin(
 
 def remaining(window: Window, page: Page, limit: int, time_field: str) -> tuple[Window, ...]:
     """What is left of a window after a page of it, last first. Raises `UntrustedAnswer` if it cannot be divided."""
-    if _whole(page, limit):
+    if _whole(page.total, len(page.rows), limit):
         return ()
     if window.hi - window.lo <= _SECOND:
-        return _by_sys_id(window, page)
+        return _by_sys_id(window, page.rows[-1].sys_id if page.rows else "")
     seen_to = parse_time(page.rows[-1].values[time_field]) if page.rows else window.lo
     if seen_to > window.lo:
         return (replace(window, lo=seen_to),)
     half = window.lo + timedelta(seconds=(window.hi - window.lo) // _SECOND // 2)
     return (Window(half, window.hi), Window(window.lo, half))
+
+
+def beyond(window: Window, found: Stamps, limit: int) -> tuple[Window, ...]:
+    """What is left of a range of sys_ids after a page of it, last first. Raises `UntrustedAnswer`."""
+    if _whole(found.total, len(found.rows), limit):
+        return ()
+    return _by_sys_id(window, found.rows[-1].sys_id if found.rows else "")
 
 
 def advance(cursor: Cursor, rest: tuple[Window, ...]) -> Cursor:
@@ -64,19 +71,18 @@ def advance(cursor: Cursor, rest: tuple[Window, ...]) -> Cursor:
     return Cursor(cursor.upper)
 
 
-def _whole(page: Page, limit: int) -> bool:
+def _whole(total: int | None, rows: int, limit: int) -> bool:
     """Whether nothing was cut off. The margin is for rows that came between the count and the rows.
 
     Without a count, which is allowed only where no ACL hides a row, a page that is not full is the last one.
     """
-    if page.total is None:
-        return len(page.rows) < limit
-    return page.total <= max(1, limit * 19 // 20)
+    if total is None:
+        return rows < limit
+    return total <= max(1, limit * 19 // 20)
 
 
-def _by_sys_id(window: Window, page: Page) -> tuple[Window, ...]:
-    """One second with more rows than a page: all before the last one seen was in the page, else halve the range."""
-    last = page.rows[-1].sys_id if page.rows else ""
+def _by_sys_id(window: Window, last: str) -> tuple[Window, ...]:
+    """More rows than a page in one range: all before the last one seen was in the page, else halve the range."""
     if is_bound(last) and last > window.low_id:
         return (replace(window, low_id=last),)
     half = middle(window.low_id, window.high_id)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bridge.domain.case import Case
-from bridge.ports import CaseRecord, Cursor, RawItem
+from bridge.domain.ids import SysId
+from bridge.ports import CaseRecord, Cursor, RawItem, Stamp
 
 
 @dataclass
@@ -29,6 +30,10 @@ class State:
         for case in revisions:
             self.revisions.setdefault((case.sys_id, case.updated_on, case.mod_count), case)
         return len(self.revisions) - before
+
+    def not_landed(self, stamps: Sequence[Stamp]) -> tuple[SysId, ...]:
+        known = self.revisions.keys()
+        return tuple(one.sys_id for one in stamps if (one.sys_id, one.updated_on, one.mod_count) not in known)
 
     def receive(self, item: RawItem) -> int | None:
         key = (item.source, item.identity)

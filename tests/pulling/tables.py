@@ -1,13 +1,13 @@
 """Tables to pull from, in memory: they answer pages as ServiceNow does, and change while they are read."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bridge.domain.case import Case, format_time
 from bridge.domain.ids import SysId
-from bridge.ports import Page, Stream, Window
+from bridge.ports import Page, Stamp, Stamps, Stream, Window
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 CASES = Stream("cases", "sn_customerservice_case")
@@ -46,6 +46,20 @@ def answer(rows: Sequence[Row], window: Window, limit: int, table: str, now: dat
         found = [row for row in found if window.low_id <= row.sys_id < (window.high_id or "~")]
     shown = tuple(row.case(table) for row in found[:limit] if not row.hidden)
     return Page(shown, len(found) if counts else None, now)
+
+
+def stamped(rows: Iterable[Row], window: Window, limit: int) -> Stamps:
+    """As `answer`, in the order of sys_ids."""
+    found = sorted(
+        (
+            row
+            for row in rows
+            if window.lo <= row.stamp < window.hi and window.low_id <= row.sys_id < (window.high_id or "~")
+        ),
+        key=lambda row: row.sys_id,
+    )
+    shown = tuple(Stamp(SysId(row.sys_id), row.stamp, row.mod_count) for row in found[:limit] if not row.hidden)
+    return Stamps(shown, len(found))
 
 
 def _key(row: Row) -> tuple[datetime, str]:
@@ -102,6 +116,15 @@ class ChangingTable:
     def page(self, stream: Stream, window: Window, limit: int) -> Page:
         self.happen()
         return answer(sorted(self.rows.values(), key=_key), window, limit, stream.table, self.now)
+
+    def stamps(self, stream: Stream, window: Window, limit: int) -> Stamps:
+        self.happen()
+        return stamped(self.rows.values(), window, limit)
+
+    def read_many(self, table: str, sys_ids: Sequence[SysId]) -> tuple[Case, ...]:
+        self.happen()
+        found = (self.rows.get(sys_id) for sys_id in sys_ids)
+        return tuple(row.case(table) for row in found if row is not None and not row.hidden)
 
     def happen(self) -> None:
         """The next change begins, and what is due is committed."""

@@ -13,7 +13,7 @@ from bridge.domain.errors import FarSideError, OutcomeUnknown, TryLater
 from bridge.domain.facts import Gone
 from bridge.domain.ids import SysId
 from bridge.mapping.entries import journal_entry
-from bridge.ports import AttachmentEntry, CheckResult, Clock, JournalEntry, Page, Stream, Window
+from bridge.ports import AttachmentEntry, CheckResult, Clock, JournalEntry, Page, Stamp, Stamps, Stream, Window
 
 OURS = "cpsd.bridge"
 CASE_TABLE = "sn_customerservice_case"
@@ -184,6 +184,14 @@ class FakeServiceNow:
             shown = tuple(row for row in rows[:limit] if row.sys_id not in self.hidden)
             return Page(shown, len(rows), self.now())
 
+    def stamps(self, stream: Stream, window: Window, limit: int) -> Stamps:
+        self.commit_late_writes()
+        with self._lock:
+            rows = [row for row in self._rows(stream) if self._within(row, stream, window)]
+            rows.sort(key=lambda row: row.sys_id)
+            shown = [row for row in rows[:limit] if row.sys_id not in self.hidden]
+            return Stamps(tuple(Stamp(row.sys_id, row.updated_on, row.mod_count) for row in shown), len(rows))
+
     def read(self, table: str, sys_id: SysId) -> Case | None:
         self.commit_late_writes()
         return self._case(sys_id) if self._is_shown(sys_id) and self.tables[sys_id] == table else None
@@ -307,7 +315,7 @@ class FakeServiceNow:
         stamp = row.values[stream.time_field]
         if not format_time(window.lo) <= stamp < format_time(window.hi):
             return False
-        return not window.low_id or window.low_id <= row.sys_id < (window.high_id or "~")
+        return window.low_id <= row.sys_id < (window.high_id or "~")
 
     def _is_shown(self, sys_id: SysId) -> bool:
         return sys_id in self.records and sys_id not in self.hidden | self.deleted

@@ -13,13 +13,13 @@ from bridge.connectors.snow.answers import Answer
 from bridge.connectors.snow.columns import asked
 from bridge.connectors.snow.query import BATCH, any_id, id_range, joined, ordered, own_filter, table_name, within
 from bridge.connectors.snow.retry import Repeating
-from bridge.connectors.snow.rows import cases, refuse_strangers, shape
+from bridge.connectors.snow.rows import cases, refuse_strangers, refuse_stray_stamps, shape, stamps
 from bridge.connectors.snow.session import Session
 from bridge.domain.case import Case
 from bridge.domain.errors import UntrustedAnswer
 from bridge.domain.ids import SysId
 from bridge.domain.ranges import is_bound, middle
-from bridge.ports import Page, Stream, Window
+from bridge.ports import Page, Stamps, Stream, Window
 
 TABLE_PATH = "/api/now/table/"
 _SET_LIMIT = 1000
@@ -44,6 +44,18 @@ class Reader:
             own_filter(stream.query), within(stream.time_field, window), ordered(stream.time_field, "sys_id")
         )
         return self.repeat(lambda: self._page(stream, window, query, limit))
+
+    def stamps(self, stream: Stream, window: Window, limit: int) -> Stamps:
+        """Which revisions a window holds, the first `limit` in the order of sys_ids."""
+        query = joined(own_filter(stream.query), within(stream.time_field, window), ordered("sys_id"))
+        params = {
+            "sysparm_query": query,
+            "sysparm_fields": f"sys_id,{stream.time_field},sys_mod_count",
+            "sysparm_limit": str(limit),
+            "sysparm_display_value": "false",
+            "sysparm_exclude_reference_link": "true",
+        }
+        return self.repeat(lambda: self._stamps(stream, params, window, limit))
 
     def complete(self, table: str, query: str, limit: int = _SET_LIMIT) -> tuple[Case, ...]:
         """Every row that matches and is shown to us, by ranges of sys_id, so that hidden rows cannot end it early."""
@@ -84,6 +96,13 @@ class Reader:
         refuse_strangers(rows, stream.time_field, window)
         return Page(rows, answer.total, answer.server_time)
 
+    def _stamps(self, stream: Stream, params: Mapping[str, str], window: Window, limit: int) -> Stamps:
+        answer = self.session.ask("GET", TABLE_PATH + table_name(stream.table), params=params)
+        rows = stamps(stream.table, answer.result, stream.time_field)
+        self._believe(rows, answer.total, limit)
+        refuse_stray_stamps(stream.table, rows, window)
+        return Stamps(rows, answer.total)
+
     def _rows(self, table: str, query: str, limit: int) -> tuple[tuple[Case, ...], int]:
         answer = self._ask(table, query, limit, asked(table, self.fields.get(table, ())))
         rows = cases(table, answer.result)
@@ -94,7 +113,7 @@ class Reader:
         params = {"sysparm_query": query, "sysparm_fields": fields, "sysparm_limit": str(limit), **shape(table)}
         return self.session.ask("GET", TABLE_PATH + table_name(table), params=params)
 
-    def _believe(self, rows: Sequence[Case], total: int | None, limit: int) -> None:
+    def _believe(self, rows: Sequence[object], total: int | None, limit: int) -> None:
         """`UntrustedAnswer` for more rows than there are or were asked for, or where a count is needed and missing."""
         if total is None and not self.session.connection.sees_every_row:
             raise UntrustedAnswer(

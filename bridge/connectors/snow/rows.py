@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bridge.connectors.snow.columns import PLAIN, REQUIRED
-from bridge.domain.case import Case, format_time
+from bridge.domain.case import Case, format_time, parse_time
 from bridge.domain.errors import UntrustedAnswer
 from bridge.domain.ids import SysId
-from bridge.ports import Window
+from bridge.ports import Stamp, Window
 
 
 def shape(table: str) -> dict[str, str]:
@@ -27,6 +27,19 @@ def cases(table: str, rows: object) -> tuple[Case, ...]:
         return tuple([read(table, row) for row in _listed(rows)])
     except (KeyError, TypeError, AttributeError) as error:
         raise UntrustedAnswer(f"a row of {table} has not the shape that was asked for ({error})") from None
+
+
+def stamps(table: str, rows: object, time_field: str) -> tuple[Stamp, ...]:
+    """Rows of which only the revision was asked for; `UntrustedAnswer` if that is not what came."""
+    try:
+        return tuple(
+            [
+                Stamp(SysId(row["sys_id"]), parse_time(row[time_field]), int(row["sys_mod_count"] or 0))
+                for row in _listed(rows)
+            ]
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UntrustedAnswer(f"a row of {table} does not tell its revision ({error})") from None
 
 
 def _full(table: str, row: dict[str, dict[str, Any]]) -> Case:
@@ -78,3 +91,17 @@ def refuse_strangers(rows: Sequence[Case], field: str, window: Window) -> None:
         before = time
     if not all(low_id <= row.sys_id and (not high_id or row.sys_id < high_id) for row in rows):
         raise UntrustedAnswer(f"a row of {rows[0].table} lies outside of the sys_ids that were asked for")
+
+
+def refuse_stray_stamps(table: str, found: Sequence[Stamp], window: Window) -> None:
+    """`UntrustedAnswer` unless all of them lie within the window: a filter that was dropped shows here."""
+    low, high = window.low_id, window.high_id
+    for stamp in found:
+        if not (
+            window.lo <= stamp.updated_on < window.hi and low <= stamp.sys_id and (not high or stamp.sys_id < high)
+        ):
+            raise UntrustedAnswer(
+                f"a row of {table} lies outside of the range that was asked for",
+                remedy="run check: the integration user must be able to compare sys_id and the time of the last change",
+                case=stamp.sys_id,
+            )

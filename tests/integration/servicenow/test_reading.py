@@ -7,8 +7,10 @@ import pytest
 from bridge.domain.case import format_time
 from bridge.domain.facts import Gone
 from bridge.domain.ids import SysId
-from bridge.ports import CaseRecord, Stream
+from bridge.ports import CaseRecord, Stream, Window
+from bridge.sync.backfill import Span, backfill
 from bridge.sync.pull import land_attachments, land_journals, pull, pull_engaged
+from bridge.sync.sweep import sweep
 from tests.integration.servicenow.conftest import reach
 
 CASE = "sn_customerservice_case"
@@ -264,3 +266,58 @@ def test_children_and_members_are_read(servicenow, instance):
     (group,) = instance.rows("sys_user_group", "name=CPSD Resolvers")
     assert servicenow.members(group["sys_id"]) == servicenow.members("CPSD Resolvers")
     assert servicenow.members("No Such Group") == frozenset()
+
+
+def sweep_all(source, store, page_size=40):
+    found = 0
+    while True:
+        report = sweep(source, store, CASES, since=EVER, page_size=page_size, max_pages=2)
+        found += report.found
+        if report.complete:
+            return found
+
+
+def test_a_sweep_finds_what_came_with_an_old_time_stamp(servicenow, instance, store, market):
+    cycle(servicenow, store)
+    old = {"sys_updated_on": "2026-05-04 12:00:00", "sys_created_on": "2026-05-04 12:00:00", "sys_mod_count": "3"}
+    records = [{"sys_id": f"{number:032x}", "number": f"CS9{number:06}", "state": "10", **old} for number in range(3)]
+    instance.put(CASE, *records)
+    cycle(servicenow, store)
+    assert set(landed(store)) == market
+    assert sweep_all(servicenow, store) == 3
+    assert set(landed(store)) == market | {(f"{number:032x}", 3) for number in range(3)}
+    assert sweep_all(servicenow, store) == 0
+
+
+def test_a_sweep_reads_the_stamps_only_and_passes_rows_that_an_acl_hides(servicenow, instance, store, market):
+    ordered = sorted(sys_id for sys_id, _ in market)
+    cycle(servicenow, store)
+    instance.admin("POST", "acl", kind="hide", table=CASE, sys_ids=ordered[10:210])
+    before = len(instance.requests())
+    assert sweep_all(servicenow, store, page_size=60) == 0
+    assert len(instance.requests()) - before < 20
+
+
+def test_backfill_lands_everything_as_known_and_goes_on_where_it_was_stopped(servicenow, store, market):
+    span = Span(EVER, servicenow.server_time())
+    told = []
+
+    def stop_after_three(done, total):
+        told.append((done, total))
+        if len(told) == 4:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        backfill(servicenow, store, CASES, span, page_size=40, told=stop_after_three)
+    again = []
+    report = backfill(servicenow, store, CASES, span, page_size=40, told=lambda *one: again.append(one))
+    assert report.complete
+    assert landed(store) == {}, "nothing of it is to be decided upon"
+    with store.transaction() as tx:
+        stamps = servicenow.stamps(CASES, Window(EVER, span.until), 1000).rows
+        assert len(stamps) == len(market)
+        assert tx.not_landed(stamps) == ()
+    assert told[0] == (0, 300)
+    assert 0 < again[0][0] < 300
+    assert again[-1][0] >= 300
+    assert backfill(servicenow, store, CASES, span, page_size=40, told=lambda *_: None).pages == 0

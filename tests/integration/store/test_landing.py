@@ -1,8 +1,10 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bridge.ports import Cursor, Window
+from bridge.domain.ids import SysId
+from bridge.ports import Cursor, Stamp, Window
 from tests.stores.samples import START, record, revision, sys_id
 
 
@@ -105,3 +107,21 @@ def test_a_record_of_a_table_without_a_profile_lands(store):
     case = revision(1)
     with store.transaction() as work:
         assert work.land([type(case)("sc_request", case.sys_id, case.values)]) == 1
+
+
+def test_revisions_that_were_never_landed_are_told_from_those_that_were(store):
+    landed = [revision(number, mod_count=2) for number in range(1200)]
+    with store.transaction() as tx:
+        tx.land(landed)
+    stamps = [Stamp(one.sys_id, one.updated_on, one.mod_count) for one in landed]
+    changed = replace(stamps[7], mod_count=3)
+    backdated = replace(stamps[9], updated_on=stamps[9].updated_on - timedelta(seconds=1))
+    unknown = Stamp(SysId("f" * 32), stamps[0].updated_on, 0)
+    with store.reading() as tx:
+        assert tx.not_landed(stamps) == ()
+        assert tx.not_landed([*stamps, unknown, changed, backdated]) == (
+            unknown.sys_id,
+            changed.sys_id,
+            backdated.sys_id,
+        )
+        assert tx.not_landed([]) == ()
