@@ -11,10 +11,10 @@ from bridge.sandbox.servicenow.accounts import Actor
 from bridge.sandbox.servicenow.acl import RULE_KINDS, RuleKind, denied
 from bridge.sandbox.servicenow.base_data import Person
 from bridge.sandbox.servicenow.clock import UnknownTimeZone, stamp, zone
+from bridge.sandbox.servicenow.declaring import declaration
 from bridge.sandbox.servicenow.market_data import Market
 from bridge.sandbox.servicenow.rules import BusinessRule, Moment
-from bridge.sandbox.servicenow.schema import INTERNAL_TYPES, Field, Kind, Table, by_name, label_of
-from bridge.sandbox.servicenow.tables import SYSTEM
+from bridge.sandbox.servicenow.schema import Table
 from bridge.sandbox.servicenow.values import as_text
 from bridge.sandbox.servicenow.web import ApiError, Request, Response, not_a_resource
 
@@ -238,22 +238,9 @@ class AdminApi:
             record["number"] = f"{table.number_prefix}{self._instance.database.next_number(table.number_prefix):07}"
 
     def _add_table(self, request: Request) -> object:
-        """Declare a table: `fields` maps a name to a kind, or to an object with kind, label, reference, max_length."""
-        body = request.json_object()
-        name = as_text(body["name"])
-        if not name.isidentifier() or self._instance.schema.get(name):
-            raise ValueError(f"{name} is no new table name")
-        columns = [_field(column, given) for column, given in body["fields"].items()]
-        table = Table(
-            name,
-            as_text(body.get("label")) or label_of(name),
-            by_name([*SYSTEM, *columns]),
-            display=as_text(body.get("display", "sys_id")),
-            number_prefix=as_text(body.get("number_prefix")),
-            audited=bool(body.get("audited", False)),
-        )
-        self._instance.declare(table)
-        return {"name": name, "fields": list(table.fields)}
+        """Declare a table, or further fields of one; see `declaring`."""
+        table = self._instance.declare(declaration(self._instance.schema, request.json_object()))
+        return {"name": table.name, "fields": list(table.fields)}
 
     def _revoke(self, request: Request) -> object:
         del request
@@ -276,13 +263,3 @@ def _check_zone(name: str) -> None:
         zone(name)
     except UnknownTimeZone as error:
         raise ValueError(f"unknown time zone {name}") from error
-
-
-def _field(name: str, given: object) -> Field:
-    about: dict[str, Any] = given if isinstance(given, dict) else {"kind": given}
-    kind = as_text(about.get("kind", "string"))
-    if kind not in INTERNAL_TYPES or not name.isidentifier() or name != name.lower():
-        raise ValueError(f"field {name}: a lower-case name and one of {', '.join(INTERNAL_TYPES)}")
-    reference = as_text(about.get("reference"))
-    label = as_text(about.get("label")) or label_of(name)
-    return Field(name, cast("Kind", kind), label, reference, max_length=int(about.get("max_length", 255)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from bridge.sandbox.servicenow.choices import CHOICES
@@ -98,40 +98,40 @@ class BaseData:
             self._insert("sys_user_role", {"sys_id": named("role", role), "name": role})
         self._insert("sys_user_has_role", {"user": user, "role": named("role", role)})
 
-    def choices(self) -> None:
-        """The choice lists of the base tables."""
+    def choices(self, lists: Mapping[str, Mapping[str, Mapping[str, str]]] = CHOICES) -> None:
+        """Choice lists by table and field; those of the base tables, when no others are given."""
         rows = [
             {"name": table, "element": element, "value": value, "label": label, "sequence": str(sequence)}
-            for table, elements in CHOICES.items()
+            for table, elements in lists.items()
             for element, labels in elements.items()
             for sequence, (value, label) in enumerate(labels.items(), start=1)
         ]
         self._many("sys_choice", rows)
 
-    def describe(self, table: Table) -> None:
-        """The rows of `sys_db_object` and `sys_dictionary` for one table."""
+    def describe(self, table: Table, only: Collection[str] | None = None) -> None:
+        """The rows of `sys_db_object` and `sys_dictionary` for one table, or for some of its fields alone."""
         parent = named("table", table.extends) if table.extends else ""
         about = {"sys_id": named("table", table.name), "name": table.name, "label": table.label, "super_class": parent}
         self._insert("sys_db_object", about)
         inherited = self._schema.tables[table.extends].fields if table.extends in self._schema.tables else {}
         collection = {"name": table.name, "element": "", "internal_type": "collection", "column_label": table.label}
-        rows = [
-            {
-                "name": table.name,
-                "element": name,
-                "column_label": column.label,
-                "internal_type": INTERNAL_TYPES[column.kind],
-                "reference": column.reference,
-                "max_length": str(column.max_length),
-                "default_value": column.default,
-                "choice": {"none": "0", "dropdown": "1", "suggestion": "2"}[column.choice],
-                "display": "true" if name == table.display else "false",
-                "audit": "true" if table.audited else "false",
-            }
-            for name, column in table.fields.items()
-            if name not in inherited
-        ]
-        self._many("sys_dictionary", [collection, *rows])
+        own = [name for name in table.fields if name not in inherited and (only is None or name in only)]
+        self._many("sys_dictionary", [collection, *(self._column(table, name) for name in own)])
+
+    def _column(self, table: Table, name: str) -> dict[str, str]:
+        column = table.fields[name]
+        return {
+            "name": table.name,
+            "element": name,
+            "column_label": column.label,
+            "internal_type": INTERNAL_TYPES[column.kind],
+            "reference": column.reference,
+            "max_length": str(column.max_length),
+            "default_value": column.default,
+            "choice": {"none": "0", "dropdown": "1", "suggestion": "2"}[column.choice],
+            "display": "true" if name == table.display else "false",
+            "audit": "true" if table.audited else "false",
+        }
 
     def _roles_and_groups(self) -> None:
         self._many("sys_user_role", ({"sys_id": named("role", role), "name": role} for role in ROLES))
@@ -145,6 +145,7 @@ class BaseData:
         self._insert("core_company", elexon)
 
     def _insert(self, name: str, values: Mapping[str, str]) -> None:
+        """Write a row, unless it is there already: its sys_id follows from what it says."""
         table = self._schema.tables[name]
         stamps = {
             "sys_id": named(name, repr(sorted(values.items()))),
@@ -154,7 +155,7 @@ class BaseData:
             "sys_updated_by": "system",
         }
         known = {column: value for column, value in stamps.items() if column in table.fields}
-        self._database.insert(table, {**known, **values})
+        self._database.insert_missing(table, {**known, **values})
 
     def _many(self, name: str, rows: Iterable[Mapping[str, str]]) -> None:
         for row in rows:

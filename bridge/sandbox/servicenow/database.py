@@ -143,6 +143,14 @@ class Database:
             on = ", ".join(map(quoted, index))
             self.execute(statement("CREATE INDEX IF NOT EXISTS", name, "ON", quoted(table.name), "(", on, ")"))
 
+    def add_columns(self, table: Table, fields: Iterable[Field]) -> None:
+        """Widen the storage of a table by the fields that it does not have yet."""
+        pragma = statement("SELECT name FROM pragma_table_info(", f"'{table.physical}'", ")")
+        known = {row[0] for row in self.rows(pragma)}
+        for column in fields:
+            if column.name not in known:
+                self.execute(statement("ALTER TABLE", quoted(table.physical), "ADD COLUMN", _definition(column)))
+
     def _create_task_view(self, schema: Schema) -> None:
         task = schema.get("task")
         parts = [table for table in schema.tables.values() if table.extends == "task"]
@@ -172,6 +180,12 @@ class Database:
     def insert(self, table: Table, record: Mapping[str, str]) -> None:
         """Store a new record; columns that it does not name take their defaults."""
         self.insert_many(table, list(record), [tuple(record.values())])
+
+    def insert_missing(self, table: Table, record: Mapping[str, str]) -> None:
+        """Store a record, unless one of that sys_id exists."""
+        names, marks = ", ".join(map(quoted, record)), ", ".join("?" * len(record))
+        into = statement(quoted(table.physical), "(", names, ")")
+        self.execute(statement("INSERT OR IGNORE INTO", into, "VALUES (", marks, ")"), tuple(record.values()))
 
     def insert_many(self, table: Table, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Store many new records that name the same columns. A sys_id that exists raises `sqlite3.IntegrityError`."""

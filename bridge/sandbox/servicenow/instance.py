@@ -24,6 +24,7 @@ from bridge.sandbox.servicenow.batch_api import BatchApi
 from bridge.sandbox.servicenow.case_api import CaseApi
 from bridge.sandbox.servicenow.clock import Clock
 from bridge.sandbox.servicenow.database import Database
+from bridge.sandbox.servicenow.declaring import Declaration
 from bridge.sandbox.servicenow.displays import Displays
 from bridge.sandbox.servicenow.faults import Faults
 from bridge.sandbox.servicenow.held import HeldRows
@@ -93,12 +94,17 @@ class Instance:
         """Close the storage."""
         self.database.close()
 
-    def declare(self, table: Table) -> None:
-        """Add a table that the base does not have."""
+    def declare(self, wanted: Declaration) -> Table:
+        """Add a table that the base does not have, or fields to one that it has."""
+        table = wanted.table
         with self.database.transaction():
             self.schema.add(table)
             self.database.create(self.schema)
-            self.base_data.describe(table)
+            self.database.add_columns(table, [table.fields[name] for name in wanted.added])
+            self.base_data.describe(table, wanted.added)
+            self.base_data.choices({table.name: wanted.choices})
+        self.displays.forget()
+        return table
 
     def seed_market(self, market: Market, table: str, seed: int, until: datetime) -> list[str]:
         """Make market-like records and give their sys_ids; the same for the same seed."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bridge.sandbox.servicenow.declaring import declaration
 from bridge.sandbox.servicenow.instance import Identity, Instance
 from bridge.sandbox.servicenow.market_data import Market
+from bridge.sandbox.servicenow.tls import Certificate, certificate
 from bridge.sandbox.servicenow.wire import Server
 
 
@@ -25,16 +30,32 @@ class ServiceNowSandbox:
         cases: int = 0,
         identity: Identity | None = None,
         directory: Path | None = None,
+        https: bool = False,
+        tables: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """`port=0` takes a free one. `cases` are seeded before it serves. `directory` keeps the data over a restart."""
+        """`port=0` takes a free one. `cases` are seeded before it serves. `directory` keeps the data over a restart.
+
+        `https` serves with a certificate of its own authority. `tables` are declared before it serves; see `declaring`.
+        """
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
+        self._folders = ExitStack()
+        self.certificate = self._certificate(directory) if https else None
         self.instance = Instance(seed, identity, directory)
+        for given in tables:
+            self.instance.declare(declaration(self.instance.schema, given))
         if cases:
             self.instance.seed_market(Market(cases), "sn_customerservice_case", seed, self.instance.clock.now())
-        self._server = Server(self.instance, "127.0.0.1", port)
+        tls = self.certificate.context() if self.certificate else None
+        self._server = Server(self.instance, "127.0.0.1", port, tls)
         self.instance.serve_at(self._server.url)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True)
+
+    def _certificate(self, directory: Path | None) -> Certificate:
+        folder = directory or Path(
+            self._folders.enter_context(tempfile.TemporaryDirectory(prefix="servicenow-sandbox-"))
+        )
+        return certificate(folder)
 
     @property
     def url(self) -> str:
@@ -47,7 +68,7 @@ class ServiceNowSandbox:
         accounts = self.instance.accounts
         return {
             "url": self.url,
-            "ca": None,
+            "ca": str(self.certificate.ca.absolute()) if self.certificate else None,
             "admin": {"user": "admin", "password": accounts.passwords["admin"]},
             "oauth": {"client_id": accounts.client.client_id, "client_secret": accounts.client.client_secret},
         }
@@ -64,6 +85,7 @@ class ServiceNowSandbox:
         self._server.server_close()
         self._thread.join(timeout=5)
         self.instance.close()
+        self._folders.close()
 
     def __enter__(self) -> Self:
         return self.start()

@@ -6,6 +6,7 @@ import gzip
 import io
 import select
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -35,19 +36,29 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, instance: Instance, host: str, port: int) -> None:
+    def __init__(self, instance: Instance, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """`port=0` takes a free one. With `tls` it speaks https."""
         super().__init__((host, port), Handler)
         self.instance = instance
+        self._tls = tls
         self.stopping = threading.Event()
 
     @property
     def url(self) -> str:
         """The address that clients use."""
-        return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://{self.server_address[0]!s}:{self.server_address[1]}"
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Accept; the handshake is left to the connection's own thread, so that a silent client holds up nobody."""
+        accepted, address = super().get_request()
+        if self._tls is None:
+            return accepted, address
+        return self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False), address
 
     def handle_error(self, request: _Socket, client_address: object) -> None:
         """A client that goes away is nothing to report; anything else is."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError | ssl.SSLError):
             super().handle_error(request, client_address)
 
 
@@ -59,6 +70,12 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     timeout = _IDLE_TIMEOUT
     server: Server
+
+    def setup(self) -> None:
+        """Shake hands, within the idle time, when the server speaks TLS."""
+        super().setup()
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.connection.do_handshake()
 
     def version_string(self) -> str:
         """The Server header of real answers."""
@@ -193,6 +210,8 @@ class Handler(BaseHTTPRequestHandler):
         readable, _, _ = select.select([self.connection], [], [], 0)
         if not readable:
             return False
+        if isinstance(self.connection, ssl.SSLSocket):
+            return True  # a client that waits for its answer says nothing more than that it closes
         try:
             return not self.connection.recv(1, socket.MSG_PEEK)
         except OSError:

@@ -12,6 +12,8 @@ SECTIONS = dict(re.findall(r"^### `cpsd-bridge (.*?)`\n(.*?)(?=^##|\Z)", PAGE, r
 
 def leaves(command, path=()):
     """Every command that does something, with the words that lead to it."""
+    if getattr(command, "invoke_without_command", False) and path:
+        yield " ".join(path), command
     if hasattr(command, "commands"):
         for name, each in command.commands.items():
             yield from leaves(each, (*path, name))
