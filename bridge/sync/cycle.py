@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -131,12 +131,15 @@ class Cycle:
         received = self.collect().received
         return CycleReport(pulled=pulled, received=received, **self.work())
 
-    def horizon(self) -> datetime | None:
-        """Up to where every journal has been read."""
+    def horizon(self) -> Mapping[str, datetime]:
+        """Table -> up to where its journals have been read; of two sources on one table, by the one that is behind."""
+        marks: dict[str, datetime] = {}
         with self._around.store.transaction() as tx:
-            cursors = [tx.cursor(source.journals.name) for source in self._around.sources]
-        marks = [cursor.watermark for cursor in cursors if cursor is not None]
-        return min(marks, default=None)
+            for source in self._around.sources:
+                cursor, table = tx.cursor(source.journals.name), source.cases.table
+                if cursor is not None:
+                    marks[table] = min(cursor.watermark, marks.get(table, cursor.watermark))
+        return marks
 
     def _pull(self, source: Source, stream: Stream, land: Land) -> PullReport:
         around = self._around

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 import structlog
 
@@ -41,6 +42,7 @@ log = structlog.get_logger()
 
 ENGAGING_PAUSED = "pause/engaging"
 BATCH = 500
+_NOWHERE: Mapping[str, datetime] = MappingProxyType({})
 
 
 @dataclass
@@ -86,13 +88,14 @@ class _Outcome:
 
 
 def engage(
-    around: Surroundings, roster: Roster, horizon: datetime | None = None, *, held: Collection[SysId] = ()
+    around: Surroundings, roster: Roster, horizon: Mapping[str, datetime] = _NOWHERE, *, held: Collection[SysId] = ()
 ) -> EngageReport:
     """Decide on every landed revision, in order of landing; a poison one parks its own case only.
 
-    A revision at or after `horizon`, up to which the journals have been read, waits: a command written together with
-    a change must be applied before the change is judged. So do the revisions of `held` cases, which have commands that
-    could not be applied yet.
+    A revision at or after `horizon`, up to which the journals of its table have been read, waits: a command written
+    together with a change must be applied before the change is judged. One that has relatives waits for the journals of
+    every table, for a command there may concern it; the others are not held up by a table that is behind. So do the
+    revisions of `held` cases wait, which have commands that could not be applied yet.
     """
     report = EngageReport()
     after, idle = 0, list[int]()
@@ -128,11 +131,11 @@ def _next_batch(around: Surroundings, after: int, idle: Sequence[int]) -> _Batch
 
 
 def _fate(
-    around: Surroundings, item: Landed, batch: _Batch, horizon: datetime | None, held: Collection[SysId]
+    around: Surroundings, item: Landed, batch: _Batch, horizon: Mapping[str, datetime], held: Collection[SysId]
 ) -> _Fate | Routing:
     """Why a revision is not decided upon, else what the routes say about it."""
     case = item.case
-    if case.sys_id in held or (horizon is not None and case.updated_on >= horizon):
+    if case.sys_id in held or _is_ahead(case, batch, horizon):
         return _Fate.WAITS
     routing = around.router.route(case)
     if case.sys_id in batch.known:
@@ -141,6 +144,13 @@ def _fate(
     if not concerned and not case.family and case.sys_id not in batch.related:
         return _Fate.IDLE
     return _Fate.HELD_BACK if concerned and batch.paused else routing
+
+
+def _is_ahead(case: Case, batch: _Batch, horizon: Mapping[str, datetime]) -> bool:
+    """Whether journals that may concern the case have not been read as far as the revision."""
+    has_relatives = case.family or case.sys_id in batch.related
+    tables = horizon if has_relatives else horizon.keys() & {case.table}
+    return any(case.updated_on >= horizon[table] for table in tables)
 
 
 def _concerns(around: Surroundings, item: Landed, routing: Routing) -> bool:
