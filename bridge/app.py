@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Self, assert_never
 
 from bridge.connectors.alerts import AlertSender
 from bridge.connectors.email_desk import EmailDesk
@@ -19,11 +19,25 @@ from bridge.connectors.mail.reading import MailReader
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
 from bridge.connectors.mail.writing import Writer
-from bridge.connectors.servicenow import Basic, ClientCredentials, Connection, ServiceNow
+from bridge.connectors.servicenow import Connection, Login, ServiceNow
+from bridge.connectors.snow.grants import ByAssertion, ByClient, ByPassword, ByRefreshToken, Client, Grant
+from bridge.connectors.snow.login import ApiKey, Basic, OAuth
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.ids import DeskName
 from bridge.ports import DeskConnector, Store, Stream
-from bridge.settings import BasicAuth, Configuration, HoldRule, HoldSettings, SourceSettings
+from bridge.settings import (
+    ApiKeyAuth,
+    Auth,
+    BasicAuth,
+    ClientCredentials,
+    Configuration,
+    HoldRule,
+    HoldSettings,
+    JwtGrant,
+    PasswordGrant,
+    RefreshGrant,
+    SourceSettings,
+)
 from bridge.store import SqlStore, open_store
 from bridge.sync.schedule import Service
 from bridge.sync.surroundings import HoldPolicy, Source, Surroundings, Sweeping, Timing
@@ -153,24 +167,50 @@ def servicenow(configuration: Configuration) -> ServiceNow:
         read_timeout=settings.read_timeout.total_seconds(),
         sees_every_row=settings.sees_every_row,
     )
-    login = (
-        Basic(settings.auth.username, settings.auth.password.get_secret_value())
-        if isinstance(settings.auth, BasicAuth)
-        else ClientCredentials(
-            connection,
-            settings.auth.client_id,
-            settings.auth.client_secret.get_secret_value(),
-            monotonic=time.monotonic,
-        )
-    )
     return ServiceNow(
         connection,
-        login,
+        _login(settings.auth, connection),
         clock=SystemClock(),
         random=SystemRandom(),
         user=settings.user,
         fields=configuration.fields,
     )
+
+
+def _login(auth: Auth, connection: Connection) -> Login:
+    """How requests are signed. Raises `ConfigurationError` for a private key that is none."""
+    match auth:
+        case BasicAuth():
+            return Basic(auth.username, auth.password.get_secret_value())
+        case ApiKeyAuth():
+            return ApiKey(auth.key.get_secret_value())
+        case ClientCredentials() | PasswordGrant() | RefreshGrant() | JwtGrant():
+            client = Client(auth.client_id, auth.client_secret.get_secret_value() if auth.client_secret else "")
+            return OAuth(connection, client, _grant(auth), monotonic=time.monotonic)
+        case _:
+            assert_never(auth)
+
+
+def _grant(auth: ClientCredentials | PasswordGrant | RefreshGrant | JwtGrant) -> Grant:
+    match auth:
+        case ClientCredentials():
+            return ByClient()
+        case PasswordGrant():
+            return ByPassword(auth.username, auth.password.get_secret_value())
+        case RefreshGrant():
+            return ByRefreshToken(auth.refresh_token.get_secret_value())
+        case JwtGrant():
+            return ByAssertion(
+                auth.client_id,
+                auth.subject,
+                private_key=auth.private_key.get_secret_value(),
+                key_id=auth.key_id,
+                audience=auth.audience,
+                clock=SystemClock(),
+                random=SystemRandom(),
+            )
+        case _:
+            assert_never(auth)
 
 
 def _mail(configuration: Configuration, store: Store) -> Mail:

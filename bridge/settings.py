@@ -43,7 +43,49 @@ class ClientCredentials:
     client_secret: SecretStr
 
 
-Auth: TypeAlias = BasicAuth | ClientCredentials
+@dataclass(frozen=True, slots=True)
+class PasswordGrant:
+    """OAuth with the integration user's password (RFC 6749, section 4.3); refreshed afterwards."""
+
+    client_id: str
+    client_secret: SecretStr
+    username: str
+    password: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshGrant:
+    """OAuth with a refresh token that somebody was given (RFC 6749, section 6)."""
+
+    client_id: str
+    client_secret: SecretStr
+    refresh_token: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class JwtGrant:
+    """OAuth with assertions that we sign (RFC 7523)."""
+
+    client_id: str
+    #: None for a public client, which the signature alone proves
+    client_secret: SecretStr | None
+    #: RSA private key, PEM
+    private_key: SecretStr
+    #: the `kid` of the JWT verifier map
+    key_id: str
+    #: what the instance finds the user by
+    subject: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyAuth:
+    """An inbound REST API key."""
+
+    key: SecretStr
+
+
+Auth: TypeAlias = BasicAuth | ClientCredentials | PasswordGrant | RefreshGrant | JwtGrant | ApiKeyAuth
 
 
 @dataclass(frozen=True, slots=True)

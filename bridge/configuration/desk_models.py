@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from bridge.configuration.addresses import Address, Domain
-from bridge.configuration.process_models import Strict
+from bridge.configuration.strict import Strict
 from bridge.configuration.times import AgreedTime, Day, Duration, Hours, Instant
 from bridge.configuration.written import Column, DeskNameText, FileEnding, Pattern, Size, Table, WrongValue
 from bridge.domain.agreement import Afterwards, Confirmation, Mode, OnEarlyResolution, ResponseTime, ShareNotes

@@ -105,7 +105,7 @@ def _choice(key: str, detail: ErrorDetails) -> tuple[str, str]:
 
 
 def _no_tag(key: str, _: ErrorDetails) -> tuple[str, str]:
-    return f"{_named(key)}it is not said of which kind this is", "add kind: basic or kind: client_credentials"
+    return f"{_named(key)}it is not said of which kind this is", "add kind: client_credentials, or kind: basic …"
 
 
 def _wrong_type(expected: str, example: str) -> _Explanation:

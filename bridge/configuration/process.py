@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from bridge.configuration.addresses import HostPort
+from bridge.configuration.logins import Fetch, build_login, named_user
 from bridge.configuration.process_models import (
-    BasicModel,
     BridgeModel,
     DeliveryModel,
     MailModel,
@@ -24,9 +23,6 @@ from bridge.domain.ids import DeskName
 from bridge.ports import Stream
 from bridge.settings import (
     AlertSettings,
-    Auth,
-    BasicAuth,
-    ClientCredentials,
     DeliverySettings,
     HoldRule,
     HoldSettings,
@@ -37,8 +33,6 @@ from bridge.settings import (
     SweepSettings,
     WebSettings,
 )
-
-Fetch = Callable[[SecretSource], SecretStr]
 
 
 def fetch_secret(source: SecretSource) -> SecretStr:
@@ -70,21 +64,15 @@ def fetch_store(source: SecretSource) -> SecretStr:
 
 def build_servicenow(model: ServiceNowModel, fetch: Fetch) -> ServiceNowSettings:
     """How to reach ServiceNow, and as whom."""
-    auth: Auth
-    if isinstance(model.auth, BasicModel):
-        auth = BasicAuth(model.auth.username, fetch(model.auth.password))
-        user = model.user or model.auth.username
-    else:
-        auth = ClientCredentials(model.auth.client_id, fetch(model.auth.client_secret))
-        user = model.user
+    user = model.user or named_user(model.auth)
     if not user:
         raise WrongValue(
-            "user is missing: with client_credentials nothing else says who the bridge is",
+            f"user is missing: with {model.auth.kind} nothing else says who the bridge is",
             "add user: with the name of the integration user",
         )
     return ServiceNowSettings(
         url=model.url,
-        auth=auth,
+        auth=build_login(model.auth, fetch),
         user=user,
         connect_timeout=model.connect_timeout,
         read_timeout=model.read_timeout,

@@ -3,50 +3,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from bridge.configuration.addresses import Address, Allowed, ImapUrl, InstanceUrl, Listen, SmtpUrl
+from bridge.configuration.login_models import LoginModel
 from bridge.configuration.secrecy import Secret, StoreUrl
+from bridge.configuration.strict import Strict
 from bridge.configuration.times import Duration, Instant, PositiveDuration
 from bridge.configuration.written import Column, DeskNameText, EncodedQuery, InstanceName, SimpleName, Size, Table
 from bridge.mapping.expressions import FieldKind
-
-
-class Strict(BaseModel):
-    """A part of the configuration: unknown keys are refused, values are not guessed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class BasicModel(Strict):
-    """User name and password of the integration user."""
-
-    kind: Literal["basic"] = Field(description="User name and password.")
-    username: str = Field(description="The integration user's name.", min_length=1)
-    password: Secret = Field(description="Its password.")
-
-
-class ClientCredentialsModel(Strict):
-    """OAuth client credentials."""
-
-    kind: Literal["client_credentials"] = Field(description="OAuth client credentials, at `/oauth_token.do`.")
-    client_id: str = Field(description="The application's client identifier.", min_length=1)
-    client_secret: Secret = Field(description="The application's secret.")
 
 
 class ServiceNowModel(Strict):
     """Elexon's ServiceNow."""
 
     url: InstanceUrl = Field(description="The instance's address, without a path.")
-    auth: Annotated[BasicModel | ClientCredentialsModel, Field(discriminator="kind")] = Field(
-        description="How the bridge logs in."
-    )
+    auth: LoginModel = Field(description="How the bridge logs in.")
     user: str = Field(
         "",
         description="User name of the dedicated integration user, by which the bridge recognises its own entries. "
-        "May be left out with `kind: basic`.",
+        "May be left out where `auth` names a user.",
     )
     connect_timeout: PositiveDuration = Field(timedelta(seconds=10), description="Longest time to connect.")
     read_timeout: PositiveDuration = Field(timedelta(seconds=25), description="Longest time without an answer.")

@@ -121,31 +121,35 @@ class Session:
         """A slot of the budget, a request in it, sent a second time only after a 401 that new credentials may cure."""
 
         def send(auth: AuthBase) -> requests.Response:
-            return http.request(
-                method,
-                url,
-                params=params,
-                data=content,
-                headers=headers,
-                auth=auth,
-                stream=stream,
-                timeout=self.connection.timeout,
-                verify=self.connection.verify,
-                allow_redirects=False,
-            )
+            try:
+                return http.request(
+                    method,
+                    url,
+                    params=params,
+                    data=content,
+                    headers=headers,
+                    auth=auth,
+                    stream=stream,
+                    timeout=self.connection.timeout,
+                    verify=self.connection.verify,
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                failure = transport_error(error, writing=method != "GET")
+            # Raised where nothing is handled any more: the exception holds the request, and that its Authorization.
+            raise failure
 
         with self._slots:
             http = self._http()
             auth = self.login.credentials(http)
+            response = send(auth)
+            if response.status_code == 401 and self.login.renew(auth):
+                response.close()
+                response = send(self.login.credentials(http))
             try:
-                response = send(auth)
-                if response.status_code == 401 and self.login.renew(auth):
-                    response.close()
-                    response = send(self.login.credentials(http))
                 with response:
                     yield response
             except requests.RequestException as error:
-                # Not chained: the exception holds the request, and that holds its Authorization header.
                 raise transport_error(error, writing=method != "GET") from None
 
     def _http(self) -> requests.Session:

@@ -239,4 +239,4 @@ def test_no_error_leads_to_the_request_and_its_authorization(servicenow, edge, f
         write(servicenow)
     assert PASSWORD not in f"{raised.value!r} {raised.value} {vars(raised.value)}"
     assert raised.value.__cause__ is None
-    assert raised.value.__suppress_context__
+    assert raised.value.__context__ is None
