@@ -1,7 +1,11 @@
-"""Mails about mails that did not arrive: RFC 3464 first, then flufl.bounce's list of what servers write instead."""
+"""Mails about mails that did not arrive.
+
+RFC 3464 first, then flufl.bounce's list of what servers write instead of it, then our own reading of their words.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,16 +17,27 @@ from flufl.bounce import all_failures
 
 from bridge.connectors.mail import headers
 from bridge.connectors.mail.automatic import has_null_sender
+from bridge.connectors.mail.parsing import ParsedMail
+from bridge.connectors.mail.refusals import ADDRESS, is_for_good, refused_addresses, words_a_refusal
 
-_DAEMON = re.compile(r"^(mailer-?daemon|postmaster|mail-?delivery|mdaemon|noreply-mailer)\b", re.IGNORECASE)
+_DAEMON = re.compile(
+    r"^(mail(er|ing)?-?daemon|postmaster|mail-?delivery|mdaemon|noreply-mailer|smtp-daemon|mailadmin|mailsvc|"
+    r"mail(er)?-?(sub)?system|microsoftexchange[0-9a-f]{32}|bounces?)\b",
+    re.IGNORECASE,
+)
 _SUBJECT = re.compile(
-    r"\b(undeliver(able|ed)|delivery (status notification|failure|has failed|delayed|report)|mail delivery (failed|"
-    r"system)|returned mail|failure notice|unzustellbar|non remis|no se pudo entregar|message not delivered|"
-    r"delivery incomplete|delayed mail)\b",
+    r"\b(undeliver(able|ed)|delivery (status notification|failure|has failed|delayed|report|problem|error)|"
+    r"mail delivery (failed|failure|system|error)|mail system error|returned (mail|to sender)|failure notice|"
+    r"message not delivered|delivery incomplete|delayed mail|not delivered|could not be delivered|"
+    r"unzustellbar\w*|zustellung (fehlgeschlagen|nicht m[öo]glich)|zustellungsfehler|"
+    r"non remis|[ée]chec de (la )?(remise|distribution|livraison)|no se (pudo|puede|ha podido) entregar|"
+    r"mensaje no entregado|error de entrega|mancata consegna|non recapitabile|impossibile recapitare|"
+    r"niet[- ]bestelbaar|onbestelbaar|niet bezorgd|niedostarczaln\w*|nie mo[żz]na dostarczy[ćc]|zwrot wiadomo[śs]ci|"
+    r"n[ãa]o (foi )?(entregue|entreg[áa]vel)|falha na entrega|olevererat|kan(de)? (ikke|inte) leveres?|"
+    r"ikke leveret|nedoru[čc]iteln\w*|toimitus ep[äa]onnistui)|配信不能|配信エラー|退信|投递失败",
     re.IGNORECASE,
 )
 _OURS = re.compile(r"<cpsd\.[0-9a-f]{32}\.[0-9a-z]{16}@[a-z0-9.-]{1,255}>", re.IGNORECASE)
-_ADDRESS = re.compile(r"[^\s<>;,\"']{1,64}@[^\s<>;,\"']{1,255}")
 _STATUS = re.compile(r"\b([245])\.\d{1,3}\.\d{1,3}\b")
 _SEARCHED = 200_000
 
@@ -45,35 +60,59 @@ def report_type(mail: Message) -> str:
     return value.lower() if isinstance(value, str) else ""
 
 
-def bounce(mail: Message, raw: bytes, subject: str, sender: str) -> Bounce | None:
-    """What a mail says about a delivery that failed or is late; None if it says nothing of that kind."""
-    statuses = list(_statuses(mail))
+def bounce(mail: ParsedMail, raw: bytes, sender: str, ours: Iterable[str] = ()) -> Bounce | None:
+    """What a mail says about a delivery that failed or is late; None if it says nothing of that kind.
+
+    `ours` are addresses that no mail of ours goes to: our own.
+    """
+    message = mail.message
+    by_system = _is_from_a_daemon(message, sender) or has_null_sender(message)
+    statuses = list(_statuses(message)) if by_system or report_type(message) else []
     if statuses:
-        failed = [(address, permanent) for address, permanent in statuses if permanent is not None]
-        if not failed:
-            return None
-        permanent = tuple(dict.fromkeys(address for address, final in failed if final))
-        late = tuple(dict.fromkeys(address for address, final in failed if not final))
-        return Bounce(_failed_message_id(mail, raw), permanent or late, bool(permanent))
-    if not (_is_from_a_daemon(mail, sender) or (_SUBJECT.search(subject[:300]) and has_null_sender(mail))):
+        return _by_standard(message, raw, statuses)
+    if not by_system or report_type(message) not in {"", "delivery-status"}:
         return None
-    late, final = _by_list(raw, sender)
-    if not (late or final or _SUBJECT.search(subject[:300])):
+    named = bool(_SUBJECT.search(mail.subject[:300]))
+    if not (named or _is_from_a_daemon(message, sender)):
         return None
-    return Bounce(_failed_message_id(mail, raw), final or late, bool(final) or not late)
+    found = _by_list(raw, sender) or _by_words(mail, {sender, *ours})
+    if found is None and not named:
+        return None
+    recipients, permanent = found or ((), is_for_good(f"{mail.subject}\n{mail.text}"))
+    return Bounce(_failed_message_id(message, raw), recipients, permanent)
 
 
-def _by_list(raw: bytes, sender: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Recipients refused for now and for good, as flufl.bounce recognises them."""
+def _by_standard(message: Message, raw: bytes, statuses: list[tuple[str, bool | None]]) -> Bounce | None:
+    """What the fields of RFC 3464 say; None if they tell of success alone."""
+    permanent = tuple(dict.fromkeys(address for address, final in statuses if final))
+    late = tuple(dict.fromkeys(address for address, final in statuses if final is False))
+    if not (permanent or late):
+        return None
+    return Bounce(_failed_message_id(message, raw), permanent or late, bool(permanent))
+
+
+def _by_list(raw: bytes, sender: str) -> tuple[tuple[str, ...], bool] | None:
+    """Recipients refused, and whether for good, as flufl.bounce recognises them."""
     mail = message_from_bytes(raw, policy=compat32)
     # Its detectors stumble over a From that is no plain address.
     del mail["From"]
     mail["From"] = sender if sender.isascii() and sender else "unknown@invalid"
+    # It logs a traceback whenever a detector stumbles; what to do about that is decided here.
+    logging.getLogger("flufl.bounce").disabled = True
     try:
-        temporary, permanent = all_failures(mail)
-    except Exception:  # noqa: BLE001 - one of its many detectors stumbled over this mail; others may not be asked
-        return (), ()
-    return _addresses(temporary), _addresses(permanent)
+        temporary, permanent = (_addresses(found) for found in all_failures(mail))
+    except Exception:  # noqa: BLE001 - one of its many detectors stumbled over this mail; our own reading is next
+        return None
+    return (permanent or temporary, bool(permanent)) if permanent or temporary else None
+
+
+def _by_words(mail: ParsedMail, ours: set[str]) -> tuple[tuple[str, ...], bool] | None:
+    """Recipients refused, and whether for good, by a field that Exim and Gmail add, else by what the text says."""
+    named = headers.addresses(headers.raw_fields(mail.message, "X-Failed-Recipients"))
+    recipients = named or refused_addresses(mail.text, ours)
+    if not recipients and not words_a_refusal(mail.text):
+        return None
+    return recipients, is_for_good(f"{mail.subject}\n{mail.text}")
 
 
 def _addresses(found: Iterable[bytes]) -> tuple[str, ...]:
@@ -88,8 +127,8 @@ def is_notice_of_success(mail: Message) -> bool:
 
 def _statuses(mail: Message) -> Iterator[tuple[str, bool | None]]:
     """(recipient, permanent) for each recipient of a delivery status; None where it is no failure."""
-    for part in mail.walk():
-        if part.get_content_type() == "message/delivery-status":
+    for part in _own_parts(mail):
+        if part.get_content_type() in {"message/delivery-status", "message/global-delivery-status"}:
             groups = part.get_payload()
             for group in groups if isinstance(groups, list) else ():
                 entry = _recipient_status(group) if isinstance(group, Message) else None
@@ -97,19 +136,28 @@ def _statuses(mail: Message) -> Iterator[tuple[str, bool | None]]:
                     yield entry
 
 
+def _own_parts(mail: Message) -> Iterator[Message]:
+    """The parts of a mail, but not those of mails within it: a bounce that a person sends on is no bounce."""
+    yield mail
+    if mail.is_multipart() and mail.get_content_maintype() == "multipart":
+        for part in mail.get_payload():
+            if isinstance(part, Message):
+                yield from _own_parts(part)
+
+
 def _recipient_status(group: Message) -> tuple[str, bool | None] | None:
     # Final-Recipient may be an internal name; the original one is what we wrote to (RFC 3464, 2.3.1).
     value = headers.field(group, "Original-Recipient") or headers.field(group, "Final-Recipient")
-    address = _ADDRESS.search(value.rpartition(";")[2][:400])
+    address = ADDRESS.search(value.rpartition(";")[2][:400])
     if address is None:
         return None
     action = headers.field(group, "Action").strip().lower()
     status = _STATUS.search(headers.field(group, "Status"))
     if action in {"delivered", "relayed", "expanded"}:
         return address[0].lower(), None
-    if action == "delayed" or (status is not None and status[1] == "4"):
-        return address[0].lower(), False
-    return address[0].lower(), True
+    # "failed" is final whatever the status: 4.4.7 is a server that gave up (RFC 3464, 2.3.3).
+    late = action == "delayed" or (action != "failed" and status is not None and status[1] == "4")
+    return address[0].lower(), not late
 
 
 def _is_from_a_daemon(mail: Message, sender: str) -> bool:

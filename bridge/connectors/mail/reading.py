@@ -103,8 +103,7 @@ class MailReader:
         return self._settings.address.lower() in mail.senders and any(keys.verify_reference(str(one)) for one in ours)
 
     def _bounce(self, found: _Found, raw: bytes) -> Reading | None:
-        mail = found.mail
-        returned = bounce(mail.message, raw, mail.subject, found.start.sender)
+        returned = bounce(found.mail, raw, found.start.sender, (self._settings.address.lower(),))
         if returned is None:
             return None
         reading = replace(
