@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     outbox = typer.Typer(help="Deliveries that were decided, and dead letters.", no_args_is_help=True)
     outbox.command("list", epilog="Example: cpsd-bridge outbox list --dead")(list_)
     outbox.command(epilog="Example: cpsd-bridge outbox show 5f2c9a1e")(show)
-    outbox.command(epilog='Example: cpsd-bridge outbox retry 5f2c9a1e --reason "address corrected"')(retry)
+    outbox.command(epilog='Example: cpsd-bridge outbox retry 5f2c9a1e --reason "the relay is back"')(retry)
     outbox.command(epilog='Example: cpsd-bridge outbox skip 5f2c9a1e --reason "told them by telephone"')(skip)
     outbox.command(epilog='Example: cpsd-bridge outbox cancel 5f2c9a1e --reason "no longer wanted"')(cancel)
     app.add_typer(outbox, name="outbox")

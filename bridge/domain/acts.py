@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from bridge.domain.effects import Alert, CancelUnsent, Effect, NewRound, Note, PushReport, Quarantine, Send
+from bridge.domain.effects import Alert, CancelUnsent, Effect, NewRound, Note, PushReport, Quarantine, Send, SendAgain
 from bridge.domain.engagement import Engagement
 from bridge.domain.facts import (
     Bounced,
@@ -208,6 +208,11 @@ def send(message: MessageKind) -> Act:
 
     act.__name__ = f"send_{message.value}"
     return act
+
+
+def send_again(_: Situation, engagement: Engagement) -> Done:
+    """The dead letter is superseded, and whatever waits behind it still comes after it."""
+    return engagement, (SendAgain(),)
 
 
 def answer_question(_: Situation, engagement: Engagement) -> Done:

@@ -21,7 +21,12 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class CancelUnsent:
-    """Messages of this round that were never attempted are cancelled."""
+    """Messages of this round that certainly reached nobody are cancelled, dead letters among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """Messages that certainly reached nobody are replaced in the same order, to be written for the addresses of now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class NewRound:
     by: str
 
 
-Effect: TypeAlias = Send | CancelUnsent | Note | PushReport | Alert | Quarantine | NewRound
+Effect: TypeAlias = Send | SendAgain | CancelUnsent | Note | PushReport | Alert | Quarantine | NewRound
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,11 @@ def undeliverable(situation: Situation) -> bool:
     return situation.engagement.undeliverable
 
 
+def open_message_refused(situation: Situation) -> bool:
+    """The engagement is flagged, and nobody has the open message: it is a dead letter."""
+    return situation.engagement.undeliverable and situation.engagement.standing is Standing.FAILED
+
+
 def quiet_holds(situation: Situation) -> bool:
     """Time without objection ended, ServiceNow was read past the deadline, and nothing unread or unanswered is left."""
     fact, engagement = situation.fact, situation.engagement

@@ -178,7 +178,7 @@ class Transaction(Correspondence, Protocol):
         ...
 
     def due_engagements(self, now: datetime) -> tuple[Engagement, ...]:
-        """Open engagements whose `next_chase_at` has passed, or that wait for `quiet`."""
+        """Open engagements whose `next_chase_at` has passed, that wait for `quiet`, or that cannot be reached."""
         ...
 
     # outbox

@@ -190,7 +190,7 @@ class Claims(Outbox):
         if not claim.settling:
             this = (attempt.c.delivery == claim.delivery.id, attempt.c.number == claim.attempt)
             self._execute(update(attempt).where(*this).values(outcome=status.value, error=error, ended_at=now))
-        elif status is not DeliveryStatus.UNKNOWN:
+        elif status not in {DeliveryStatus.UNKNOWN, DeliveryStatus.DEAD}:  # given up is not found out
             unsettled = (attempt.c.delivery == claim.delivery.id, attempt.c.outcome.in_(["", "unknown"]))
             self._execute(update(attempt).where(*unsettled).values(outcome=status.value, error=error, ended_at=now))
 

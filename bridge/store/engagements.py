@@ -50,7 +50,7 @@ _SAVE = {"sqlite": _saving(sqlite.insert(engagement)), "postgresql": _saving(pos
 UNSETTLED = exists().where(attempt.c.delivery == outbox.c.id, attempt.c.outcome.in_(["", "unknown"])).correlate(outbox)
 _STANDING = case(
     (outbox.c.status == DeliveryStatus.DONE.value, Standing.SENT.value),
-    (outbox.c.status == DeliveryStatus.DEAD.value, Standing.FAILED.value),
+    (and_(outbox.c.status == DeliveryStatus.DEAD.value, ~UNSETTLED), Standing.FAILED.value),
     (and_(outbox.c.status == DeliveryStatus.PENDING.value, ~UNSETTLED), Standing.PENDING.value),
     else_=Standing.UNKNOWN.value,
 )
@@ -89,7 +89,11 @@ _OPEN = _question(_IS_OPEN)
 _DUE = _question(
     and_(
         _IS_OPEN,
-        or_(engagement.c.next_chase_at <= bindparam("now"), engagement.c.state == State.RESOLUTION_REPORTED.value),
+        or_(
+            engagement.c.next_chase_at <= bindparam("now"),
+            engagement.c.state == State.RESOLUTION_REPORTED.value,
+            engagement.c.undeliverable,
+        ),
     )
 )
 _ALL = _question(true())

@@ -63,14 +63,14 @@ class Outbox(Work):
         return tuple(to_delivery(row) for row in rows)
 
     def cancel_unattempted(self, engagement: EngagementId) -> tuple[DeliveryId, ...]:
-        """Cancel the messages the desk has certainly not seen, also one that a worker is about to begin."""
+        """Cancel what the desk has certainly not seen: dead letters, and also what a worker is about to begin."""
         now = self.now()
         statement = (
             update(outbox)
             .where(
                 outbox.c.engagement == engagement,
                 outbox.c.kind == DeliveryKind.MESSAGE.value,
-                outbox.c.status == DeliveryStatus.PENDING.value,
+                outbox.c.status.in_([DeliveryStatus.PENDING.value, DeliveryStatus.DEAD.value]),
                 ~UNSETTLED,
             )
             .values(status=DeliveryStatus.CANCELLED.value, **schedule(DeliveryStatus.CANCELLED, now, now), **TAKEN_AWAY)

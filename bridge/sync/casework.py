@@ -10,21 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from bridge.domain import effects as do
 from bridge.domain.agreement import Agreement, Confirmation
 from bridge.domain.case import Case
 from bridge.domain.decide import decide
 from bridge.domain.delivery import Delivery, DeliveryKind
-from bridge.domain.effects import (
-    Alert,
-    CancelUnsent,
-    Decision,
-    Effect,
-    NewRound,
-    Note,
-    PushReport,
-    Quarantine,
-    Send,
-)
+from bridge.domain.effects import Decision, Effect, Send
 from bridge.domain.engagement import Engagement, Standing, State
 from bridge.domain.facts import Delivered, Fact, MessageKind, Report, ReportKind
 from bridge.domain.hold import Answer, Verdict, verdict
@@ -35,7 +26,7 @@ from bridge.mapping.update import case_update, report_values
 from bridge.ports import CaseRecord, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.kin import Kin, engaged_kin, shown
-from bridge.sync.queued import message_row, write_row
+from bridge.sync.queued import decided_send, message_row, write_row
 from bridge.sync.rounds import declined_without_successor, opened
 from bridge.sync.surroundings import Surroundings
 from bridge.sync.telling import fact_name, listed, personal_values
@@ -121,11 +112,11 @@ class Casework:
             self._keep(replace(declined, successor=engagement.id))
         self._event("engaged", engagement, {"state": engagement.state.value}, {"by": by})
         if lacking:
-            self._perform(engagement, Note("incomplete", {"desk": desk, "by": by, "missing": listed(lacking)}))
+            self._perform(engagement, do.Note("incomplete", {"desk": desk, "by": by, "missing": listed(lacking)}))
         else:
             engagement = self._perform(engagement, Send(MessageKind.OPEN))
             wording = "engaged" if engagement.round == 1 else "new_round"
-            self._perform(engagement, Note(wording, {"desk": desk, "by": by, "round": str(engagement.round)}))
+            self._perform(engagement, do.Note(wording, {"desk": desk, "by": by, "round": str(engagement.round)}))
         self._keep(self._current(engagement))
         return self._current(engagement)
 
@@ -274,23 +265,35 @@ class Casework:
 
     def _perform(self, engagement: Engagement, effect: Effect) -> Engagement:
         match effect:
-            case Send():
+            case do.Send():
                 return self._send(engagement, effect)
-            case CancelUnsent():
-                for cancelled in self.tx.cancel_unattempted(engagement.id):
-                    self._event("message_cancelled", engagement, {"delivery": cancelled})
-            case Note(name, values):
+            case do.SendAgain():
+                return self._send_again(engagement)
+            case do.CancelUnsent():
+                self._cancel_unsent(engagement)
+            case do.Note(name, values):
                 self.say(name, {"case": self.record.number, **values})
-            case PushReport(report):
+            case do.PushReport(report):
                 return self._push(engagement, report)
-            case Alert(code, text):
+            case do.Alert(code, text):
                 self.alert(code, text, about=engagement.id)
-            case Quarantine(why):
+            case do.Quarantine(why):
                 self.quarantined = why
-            case NewRound(by):
+            case do.NewRound(by):
                 self._open_new_round(engagement, by)
             case _:
                 assert_never(effect)
+        return engagement
+
+    def _cancel_unsent(self, engagement: Engagement) -> list[Delivery]:
+        cancelled = self.tx.cancel_unattempted(engagement.id)
+        for delivery in cancelled:
+            self._event("message_cancelled", engagement, {"delivery": delivery})
+        return [one for one in self.tx.deliveries(engagement=engagement.id) if one.id in cancelled]
+
+    def _send_again(self, engagement: Engagement) -> Engagement:
+        for effect in map(decided_send, self._cancel_unsent(engagement)):
+            engagement = self._send(engagement, effect)
         return engagement
 
     def _send(self, engagement: Engagement, effect: Send) -> Engagement:

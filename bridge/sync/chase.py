@@ -9,9 +9,9 @@ from functools import partial
 import structlog
 
 from bridge.domain.agreement import Agreement, Confirmation
-from bridge.domain.engagement import Engagement, State
+from bridge.domain.engagement import Engagement, Standing, State
 from bridge.domain.errors import BridgeError
-from bridge.domain.facts import ChaseDue, Fact, QuietOver
+from bridge.domain.facts import AddressCorrected, ChaseDue, Fact, MessageKind, QuietOver
 from bridge.domain.hours import NeverOpenError
 from bridge.domain.hours import due as due_after
 from bridge.ports import Transaction
@@ -78,11 +78,28 @@ def owed(tx: Transaction, around: Surroundings, engagement: Engagement) -> Fact 
     """What the passing of time means for an engagement; None if nothing. Only reads."""
     agreement = around.desks.agreement(engagement)
     now = tx.now()
+    if engagement.undeliverable and _address_corrected(tx, around, engagement):
+        return AddressCorrected()
     if engagement.state is State.RESOLUTION_REPORTED and agreement.confirmation is Confirmation.QUIET:
         return _quiet(tx, around, engagement, agreement)
     if engagement.next_chase_at is not None and engagement.next_chase_at <= now:
         return ChaseDue()
     return None
+
+
+def _address_corrected(tx: Transaction, around: Surroundings, engagement: Engagement) -> bool:
+    """Whether the agreement in force names somebody to whom the open message has not been addressed.
+
+    Where it may have arrived all the same, what to do is an operator's decision.
+    """
+    if engagement.standing not in {Standing.FAILED, Standing.SENT}:
+        return False
+    opens = [
+        one for one in tx.deliveries(engagement=engagement.id) if one.payload.get("kind") == MessageKind.OPEN.value
+    ]
+    addressed = {address.lower() for one in opens for address in one.recipients}
+    contacts = {address.lower() for address in around.desks.by_name[engagement.desk].latest.email.to}
+    return bool(addressed) and not contacts <= addressed
 
 
 def _quiet(tx: Transaction, around: Surroundings, engagement: Engagement, agreement: Agreement) -> QuietOver | None:

@@ -52,6 +52,13 @@ def message_row(instance: str, engagement: Engagement, effect: Send) -> Delivery
     )
 
 
+def decided_send(delivery: Delivery) -> Send:
+    """What was decided, read off a row that `message_row` made."""
+    payload = delivery.payload
+    changes = tuple((name, old, new) for name, old, new in payload["changes"])
+    return Send(MessageKind(payload["kind"]), payload["text"], changes)
+
+
 def standing(engagement: Engagement) -> list[str]:
     """What any word of the desk's changes, and any later chase: when it spoke, took it, and is to be asked again."""
     instants = (engagement.last_report_at, engagement.acknowledged_at, engagement.next_chase_at)

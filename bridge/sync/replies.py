@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bridge.domain.agreement import Agreement
+from bridge.domain.delivery import Delivery
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import StoreError
 from bridge.domain.facts import Bounced, Fact, MessageKind, Report
@@ -89,19 +89,26 @@ def _fact(
 
 def _bounce(tx: Transaction, around: Surroundings, reading: Reading, engagement: Engagement) -> Bounced:
     """Which message failed, for whom, and whether anybody of the agreed recipients is left."""
-    agreement: Agreement = around.desks.by_name[engagement.desk].latest
     failed = {address.lower() for address in reading.bounced_recipients}
     refused = failed | {address.lower() for address in engagement.refused_by} if reading.permanent else failed
-    left = any(address.lower() not in refused for address in agreement.email.to) if failed else False
-    kind = next(
+    bounced = next(
         (
-            MessageKind(delivery.payload["kind"])
+            delivery
             for delivery in tx.deliveries(engagement=engagement.id)
             if delivery.message_id and delivery.message_id == reading.bounced_message_id
         ),
-        MessageKind.OPEN,
+        None,
     )
+    kind = MessageKind(bounced.payload["kind"]) if bounced else MessageKind.OPEN
+    left = any(address not in refused for address in _required(around, engagement, bounced)) if failed else False
     return Bounced(kind, tuple(sorted(failed)), reading.permanent, some_left=left)
+
+
+def _required(around: Surroundings, engagement: Engagement, bounced: Delivery | None) -> set[str]:
+    """Whom the desk's contacts name among those the message went to; all, once other contacts are in force."""
+    contacts = {address.lower() for address in around.desks.by_name[engagement.desk].latest.email.to}
+    addressed = {address.lower() for address in bounced.recipients} if bounced else set()
+    return contacts & addressed or addressed or contacts
 
 
 def _set_aside(

@@ -45,6 +45,8 @@ class FakeDesk:
     faults: list[tuple[BridgeError, bool]] = field(default_factory=list)
     #: recipients that its server refuses while it takes the mail for the others
     refused: tuple[str, ...] = ()
+    #: whom its agreement names now; empty takes `desk@NAME.example`
+    addresses: tuple[str, ...] = ()
     #: called while a mail is on its way
     on_the_way: Callable[[Frozen], None] | None = None
     _lock: Any = field(default_factory=threading.Lock)
@@ -77,7 +79,11 @@ class FakeDesk:
             "thread": list(message.thread),
             "date": at.isoformat(),
         }
-        return Frozen(json.dumps(told).encode(), f"<{message.id}@bridge.example>", (f"desk@{self.name}.example",))
+        return Frozen(
+            json.dumps(told).encode(),
+            f"<{message.id}@bridge.example>",
+            self.addresses or (f"desk@{self.name}.example",),
+        )
 
     def send(self, frozen: Frozen, attempt: int) -> Receipt:
         if self.on_the_way is not None:

@@ -233,6 +233,13 @@ def of_deliveries() -> Iterable[Entry]:
         (
             stays(
                 do.clear_undeliverable,
+                do.send_again,
+                do.note("address_corrected"),
+                reason="what was refused goes to the corrected address",
+                when=if_.open_message_refused,
+            ),
+            stays(
+                do.clear_undeliverable,
                 do.send(MessageKind.OPEN),
                 do.note("address_corrected"),
                 reason="a new delivery to the corrected address supersedes the old one",

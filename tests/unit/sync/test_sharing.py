@@ -1,7 +1,9 @@
 """What desks may see of a case's journal, messages that reach nobody, and cases that go away."""
 
-from bridge.domain.agreement import Share, ShareNotes
-from bridge.domain.errors import FarSideError
+from bridge.domain.agreement import EmailMethod, Share, ShareNotes
+from bridge.domain.delivery import DeliveryStatus
+from bridge.domain.engagement import Standing
+from bridge.domain.errors import FarSideError, OutcomeUnknown
 from bridge.domain.facts import MessageKind
 from tests.syncing.world import DCC, LDSO, RESOLVER, STRANGER, World, desk
 
@@ -195,3 +197,101 @@ def test_free_text_of_a_desk_sets_no_status(world):
     world.cycle(2)
     assert world.state() == "acknowledged"
     assert "I think it is done" in world.notes()
+
+
+def corrected(world: World) -> World:
+    """The desk's agreement names another address, as after a restart with a changed configuration."""
+    world.desks[DCC].addresses = ("new@dcc.example",)
+    return world.with_desk(desk("dcc", email=EmailMethod(("new@dcc.example",))))
+
+
+def test_what_bounced_goes_to_the_corrected_address(world):
+    world.engaged()
+    bounce(world)
+    world.cycle(2)
+    world.note("#desk: the meter is 17K0012345")
+    world = corrected(world)
+    world.cycle(3)
+    assert not world.engagement().undeliverable
+    assert sorted(world.kinds()) == ["open", "open", "text"]
+    last = [one for one in world.deliveries() if one.payload.get("kind") == "open"][-1]
+    assert last.recipients == ("new@dcc.example",)
+    assert "contacts of dcc were corrected" in world.notes()
+    world.cycle(3)
+    assert world.kinds().count("open") == 2, "it is sent again once"
+
+
+def test_what_was_refused_goes_to_the_corrected_address_in_its_order(world):
+    world.desks[DCC].fail(FarSideError("no such mailbox"))
+    world.raise_case()
+    world.cycle(2)
+    world.note("#desk: the meter is 17K0012345")
+    world.cycle(2)
+    assert world.engagement().undeliverable
+    world = corrected(world)
+    world.cycle(3)
+    assert not world.engagement().undeliverable
+    assert world.kinds() == ["open", "text"]
+    assert "17K0012345" in world.desks[DCC].texts()
+    assert world.deliveries(pending=True) == ()
+
+
+def test_contacts_that_stay_as_they_are_correct_nothing(world):
+    world.desks[DCC].fail(FarSideError("no such mailbox"))
+    world.raise_case()
+    world.cycle(6)
+    assert world.engagement().undeliverable
+    assert world.kinds() == []
+    assert "were corrected" not in world.notes()
+
+
+def test_where_the_message_may_have_arrived_a_corrected_address_changes_nothing_by_itself(world):
+    world.desks[DCC].fail(OutcomeUnknown("the line went dead"))
+    world.desks[DCC].fail(FarSideError("no such mailbox"))
+    world.raise_case()
+    world.cycle(10)
+    assert world.engagement().undeliverable
+    assert world.engagement().standing is Standing.UNKNOWN
+    corrected(world).cycle(3)
+    assert world.kinds() == []
+    assert world.engagement().undeliverable
+
+
+def test_a_bounce_counts_for_those_the_message_went_to(world):
+    world.engaged()
+    world = corrected(world)
+    bounce(world)
+    world.cycle(3)
+    assert "reached nobody" in world.notes()
+    assert not world.engagement().undeliverable, "and it went to the new address at once"
+    assert world.kinds() == ["open", "open"]
+
+
+def test_a_message_that_was_refused_cannot_go_out_after_a_withdrawal(world):
+    world.desks[DCC].fail(FarSideError("no such mailbox"))
+    world.raise_case()
+    world.cycle(2)
+    world.note("#withdraw @dcc solved by ourselves")
+    world.cycle(2)
+    assert world.state() == "withdrawn"
+    (opening,) = [one for one in world.deliveries() if one.payload.get("kind") == "open"]
+    assert opening.status is DeliveryStatus.CANCELLED
+
+
+def test_a_withdrawal_waits_where_a_message_that_was_given_up_may_have_arrived(world):
+    world.desks[DCC].fail(OutcomeUnknown("the line went dead"), arrives=True)
+    world.desks[DCC].fail(FarSideError("no such mailbox"))
+    world.raise_case()
+    world.cycle(10)
+    world.note("#withdraw @dcc solved by ourselves")
+    world.cycle(2)
+    assert world.state() == "open", "the desk may have it, and nobody can tell it yet"
+    assert [one.payload["kind"] for one in world.deliveries(pending=True) if one.recipient == DCC] == ["open"]
+
+
+def test_given_up_is_not_found_out(world):
+    world.desks[DCC].fail(OutcomeUnknown("the line went dead"), times=50)
+    world.raise_case()
+    world.cycle(60, seconds=70)
+    assert "dead_letter" in world.alerts.codes()
+    assert world.engagement().standing is Standing.UNKNOWN
