@@ -10,6 +10,7 @@ from bridge.configuration.document import Document, Expanded, Location
 from bridge.configuration.problems import Problem
 from bridge.configuration.process_models import BridgeModel
 from bridge.domain.agreement import Afterwards, Mode
+from bridge.domain.case import profile_of
 from bridge.domain.spelling import write_one_of
 from bridge.mapping.attributes import BUILT_IN
 from bridge.mapping.expressions import ExpressionError, FieldKind, compile_expression
@@ -134,7 +135,8 @@ def _check_beside(
         )
     if desk.mode is not Mode.LIVE or agreement.afterwards is not Afterwards.RESOLVE:
         return
-    for table in sorted({source.table for source in process.sources} - set(codes) - set(agreement.resolution_codes)):
+    coded = {source.table for source in process.sources if profile_of(source.table).resolution_code}
+    for table in sorted(coded - set(codes) - set(agreement.resolution_codes)):
         yield document.problem(
             at,
             f"a live desk's cases are resolved, and {table} has no resolution code",

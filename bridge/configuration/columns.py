@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from bridge.domain.agreement import Agreement
-from bridge.domain.case import PROFILES
+from bridge.domain.case import PROFILES, profile_of
 from bridge.mapping.attributes import CaseAttributes
 from bridge.mapping.completeness import REQUIREMENTS
 
@@ -24,25 +24,31 @@ _EVERY_TABLE = (
     "urgency",
     "short_description",
     "description",
-    "category",
-    "subcategory",
     "assignment_group",
     "assigned_to",
     "opened_at",
     "work_start",
-    "business_impact",
     "close_notes",
     "correlation_id",
     "correlation_display",
-    "resolved_by",
     "closed_by",
 )
+#: not every table that extends `task` has them
+_HANDLED = ("category", "subcategory", "business_impact", "resolved_by")
 
 _ONE_TABLE: Mapping[str, Sequence[str]] = MappingProxyType(
     {
-        "sn_customerservice_case": ("account", "contact", "consumer", "probable_cause", "cause", "major_case_state"),
-        "incident": ("caller_id", "cause", "hold_reason", "major_incident_state"),
-        "problem": (),
+        "sn_customerservice_case": (
+            *_HANDLED,
+            "account",
+            "contact",
+            "consumer",
+            "probable_cause",
+            "cause",
+            "major_case_state",
+        ),
+        "incident": (*_HANDLED, "caller_id", "cause", "hold_reason", "major_incident_state"),
+        "problem": _HANDLED,
     }
 )
 # Columns that only some tables have; asked of another table they would look like a mistake in the configuration.
@@ -55,8 +61,9 @@ def needed(
     table: str, attributes: CaseAttributes, reads: Iterable[str], agreements: Iterable[Agreement], extra: Iterable[str]
 ) -> tuple[str, ...]:
     """The columns of one table, in order."""
-    profile = PROFILES[table]
-    own = {*_EVERY_TABLE, *_ONE_TABLE[table], *profile.raisers, *profile.relatives, profile.resolution_code}
+    profile = profile_of(table)
+    own = {*_EVERY_TABLE, *_ONE_TABLE.get(table, ()), *profile.raisers, *profile.relatives}
+    own |= {profile.resolution_code} - {""}
     # Their user names tell whether a comment is the raiser's own word.
     own |= {f"{column}.user_name" for column in profile.raisers}
     wanted: set[str] = set(extra)

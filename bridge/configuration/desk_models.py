@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from bridge.configuration.addresses import Address, Domain
 from bridge.configuration.strict import Strict
 from bridge.configuration.times import AgreedTime, Day, Duration, Hours, Instant
-from bridge.configuration.written import Column, DeskNameText, FileEnding, Pattern, Size, Table, WrongValue
+from bridge.configuration.written import CodedTable, Column, DeskNameText, FileEnding, Pattern, Size, WrongValue
 from bridge.domain.agreement import Afterwards, Confirmation, Mode, OnEarlyResolution, ResponseTime, ShareNotes
 from bridge.domain.facts import ReportKind
 from bridge.domain.spelling import write_one_of
@@ -138,7 +138,7 @@ class AgreementModel(Strict):
         OnEarlyResolution.REOPEN,
         description="A case resolved too early is put back (`reopen`) or pointed out (`flag`).",
     )
-    resolution_codes: dict[Table, str] = Field(
+    resolution_codes: dict[CodedTable, str] = Field(
         {}, description="Table -> resolution code that the bridge writes; the one of `bridge.yaml` if it is left out."
     )
     chase_every: Duration | None = Field(

@@ -12,7 +12,16 @@ from bridge.configuration.login_models import LoginModel
 from bridge.configuration.secrecy import Secret, StoreUrl
 from bridge.configuration.strict import Strict
 from bridge.configuration.times import Duration, Instant, PositiveDuration
-from bridge.configuration.written import Column, DeskNameText, EncodedQuery, InstanceName, SimpleName, Size, Table
+from bridge.configuration.written import (
+    CodedTable,
+    Column,
+    DeskNameText,
+    EncodedQuery,
+    InstanceName,
+    SimpleName,
+    Size,
+    Table,
+)
 from bridge.mapping.expressions import FieldKind
 
 
@@ -39,7 +48,10 @@ class SourceModel(Strict):
     """One table that is pulled."""
 
     name: SimpleName = Field(description="A name for logs and cursors; never change it.")
-    table: Table = Field(description="`sn_customerservice_case`, `incident` or `problem`.")
+    table: Table = Field(
+        description="`sn_customerservice_case`, `incident`, `problem`, `sc_req_item`, or any other table that extends "
+        "`task` and keeps its states (1 open, 2 in progress, -5 pending, 3 closed complete, 4 and 7 closed otherwise)."
+    )
     query: EncodedQuery = Field("", description="Encoded query that narrows the table; no `^NQ`, `^EQ` or `ORDERBY`.")
     every: PositiveDuration = Field(timedelta(seconds=30), description="How often it is pulled.")
     fields: list[Column] = Field([], description="Columns to read besides those that the bridge needs by itself.")
@@ -179,7 +191,7 @@ class BridgeModel(Strict):
     web: WebModel = Field(WebModel(), description="The listeners.")
     delivery: DeliveryModel = Field(DeliveryModel(), description="Time limits of deliveries.")
     hold: HoldModel = Field(HoldModel(), description="Which desks must confirm.")
-    resolution_codes: dict[Table, str] = Field(
+    resolution_codes: dict[CodedTable, str] = Field(
         {}, description="Table -> resolution code that the bridge writes, for agreements that name none of their own."
     )
     attributes: dict[SimpleName, AttributeModel] = Field({}, description="More names that routes may read.")

@@ -16,7 +16,7 @@ from bridge.connectors.snow.reading import Reader
 from bridge.connectors.snow.retry import Repeating
 from bridge.connectors.snow.session import Session
 from bridge.connectors.snow.vanished import why_gone
-from bridge.domain.case import PROFILES, Case
+from bridge.domain.case import Case, profile_of
 from bridge.domain.delivery import Receipt
 from bridge.domain.facts import Gone
 from bridge.domain.ids import SysId
@@ -68,8 +68,7 @@ class ServiceNow:
         return self._reader.of(table, "sys_id", sys_ids)
 
     def children(self, table: str, sys_id: SysId) -> tuple[Case, ...]:
-        relatives = PROFILES[table].relatives if table in PROFILES else ("parent",)
-        pointing = [name for name in relatives if name in {"parent", f"parent_{table}"}]
+        pointing = [name for name in profile_of(table).relatives if name in {"parent", f"parent_{table}"}]
         return self._reader.complete(table, any_equal(pointing, sys_id))
 
     def why_gone(self, table: str, sys_id: SysId) -> tuple[Gone, str]:

@@ -1,7 +1,7 @@
 """The original case: a record of Elexon's ServiceNow, as it was read.
 
-State values per table are the platform's own (`sn_customerservice_case`, `incident`, `problem`); what they mean for
-the hold is said once here, as data.
+State values per table are the platform's own (`sn_customerservice_case`, `incident`, `problem`, `sc_req_item`, and
+those of `task` for every other table that extends it); what they mean for the hold is said once here, as data.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class TableProfile:
     phases: Mapping[str, Phase]
     #: names used by `push:` in an agreement -> the field values that put the record into that state
     targets: Mapping[str, Mapping[str, str]]
+    #: empty where the table has none
     resolution_code: str
     resolution_notes: str
     #: fields that name who raised the record, the first filled one counts
@@ -67,6 +68,34 @@ def _profile(
         resolution_code,
         "close_notes",
         raisers,
+        relatives,
+    )
+
+
+def _task(table: str, relatives: tuple[str, ...]) -> TableProfile:
+    """A record with the states of the platform's base table: pending, open, in progress, closed in one of three ways.
+
+    Complete stands for resolved, since such a record can be put back to work; incomplete and skipped end it without.
+    """
+    return _profile(
+        table,
+        {
+            "-5": Phase.AWAITING,
+            "1": Phase.NEW,
+            "2": Phase.OPEN,
+            "3": Phase.RESOLVED,
+            "4": Phase.CANCELLED,
+            "7": Phase.CANCELLED,
+        },
+        {
+            "open": {"state": "2"},
+            "in_progress": {"state": "2"},
+            "awaiting_information": {"state": "-5"},
+            "awaiting_confirmation": {"state": "-5"},
+            "resolved": {"state": "3"},
+        },
+        "",
+        ("opened_by",),
         relatives,
     )
 
@@ -130,8 +159,14 @@ PROFILES: Mapping[str, TableProfile] = MappingProxyType(
             ("opened_by",),
             ("parent",),
         ),
+        "sc_req_item": _task("sc_req_item", ("parent", "request")),
     }
 )
+
+
+def profile_of(table: str) -> TableProfile:
+    """The rules of a table; one that is not known by name has those of `task`."""
+    return PROFILES.get(table) or _task(table, ("parent",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +196,7 @@ class Case:
     @property
     def profile(self) -> TableProfile:
         """The rules of the record's table."""
-        return PROFILES[self.table]
+        return profile_of(self.table)
 
     @property
     def phase(self) -> Phase:

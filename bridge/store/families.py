@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select
 
-from bridge.domain.case import PROFILES, Case
+from bridge.domain.case import Case
 from bridge.domain.ids import SysId
 from bridge.store.tables import kinship
 from bridge.store.work import Work, parts
@@ -17,7 +17,7 @@ class Families(Work):
 
     def relatives(self, case: Case) -> tuple[SysId, ...]:
         pointing = select(kinship.c.sys_id).where(kinship.c.relative == case.sys_id).order_by(kinship.c.sys_id)
-        family = dict.fromkeys((*_family(case), *(SysId(one) for one in self._execute(pointing).scalars())))
+        family = dict.fromkeys((*case.family, *(SysId(one) for one in self._execute(pointing).scalars())))
         return tuple(one for one in family if one != case.sys_id)
 
     def pointed_at(self, sys_ids: Sequence[SysId]) -> frozenset[SysId]:
@@ -34,7 +34,7 @@ class Families(Work):
         known = self._known_mod_counts({case.sys_id for case in revisions})
         newest: dict[SysId, Case] = {}
         for case in revisions:
-            is_of_interest = case.sys_id in known or _family(case)
+            is_of_interest = case.sys_id in known or case.family
             if is_of_interest and case.mod_count >= known.get(case.sys_id, 0):
                 known[case.sys_id] = case.mod_count
                 newest[case.sys_id] = case
@@ -54,12 +54,6 @@ class Families(Work):
 
     def _replace_kinship(self, case: Case) -> None:
         self._execute(delete(kinship).where(kinship.c.sys_id == case.sys_id))
-        rows = [
-            {"sys_id": case.sys_id, "relative": relative, "mod_count": case.mod_count} for relative in _family(case)
-        ]
+        rows = [{"sys_id": case.sys_id, "relative": relative, "mod_count": case.mod_count} for relative in case.family]
         if rows:
             self._execute(self._insert(kinship).on_conflict_do_nothing(), rows)
-
-
-def _family(case: Case) -> tuple[SysId, ...]:
-    return case.family if case.table in PROFILES else ()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from bridge.domain.case import PROFILES, Case, Phase, format_time
+from bridge.domain.case import Case, Phase, format_time, profile_of
 from bridge.domain.delivery import Receipt
 from bridge.domain.errors import FarSideError, OutcomeUnknown, TryLater
 from bridge.domain.facts import Gone
@@ -266,13 +266,13 @@ class FakeServiceNow:
 
     def _commit(self, by: str, sys_id: SysId, body: Mapping[str, str]) -> None:
         record = self.records[sys_id]
-        profile = PROFILES[self.tables[sys_id]]
+        profile = profile_of(self.tables[sys_id])
         before = record["state"]
         if by == OURS and profile.phases.get(before) is Phase.CLOSED:
             raise FarSideError("the case is closed", status=403)
         fields = {name: value for name, value in body.items() if name not in _JOURNALS}
         if by == OURS and profile.phases.get(fields.get("state", "")) is Phase.RESOLVED:
-            needed = {profile.resolution_code, profile.resolution_notes}
+            needed = {profile.resolution_code, profile.resolution_notes} - {""}
             assert needed <= fields.keys(), "resolving needs code and notes"
         record.update(fields)
         record["sys_mod_count"] = str(int(record["sys_mod_count"]) + 1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bridge.domain.case import PROFILES
+from bridge.domain.case import profile_of
 
 JOURNAL = "sys_journal_field"
 ATTACHMENT = "sys_attachment"
@@ -65,14 +65,14 @@ def needed(table: str) -> tuple[str, ...]:
     """What the bridge itself reads from a row of a table."""
     if table in PLAIN:
         return PLAIN[table]
-    profile = PROFILES.get(table)
-    if profile is None:
+    if table.startswith("sys_"):
         return _RECORD
+    profile = profile_of(table)
     written = (name for target in profile.targets.values() for name in target)
     # The raiser's word counts only from the raiser: a journal entry names its author by user name.
     authors = (f"{name}.user_name" for name in profile.raisers)
     own = (profile.resolution_code, profile.resolution_notes, *profile.raisers, *authors, *profile.relatives, *written)
-    return tuple(dict.fromkeys((*_RECORD, *own)))
+    return tuple(dict.fromkeys((*_RECORD, *filter(None, own))))
 
 
 def asked(table: str, *wanted: Sequence[str]) -> str:

@@ -95,3 +95,18 @@ def test_times_are_utc_to_the_second_both_ways():
     assert case(sys_updated_on="2026-03-29 01:30:05").updated_on == moment
     assert format_time(moment.astimezone(timezone(timedelta(hours=5, minutes=30)))) == "2026-03-29 01:30:05"
     assert parse_time(format_time(moment)) == moment
+
+
+@pytest.mark.parametrize("table", ["u_market_request", "sc_task"])
+def test_a_table_that_nobody_named_has_the_states_of_a_task(table):
+    phases = {state: case(table, state=state).phase for state in ("-5", "1", "2", "3", "4", "7", "99")}
+    assert phases == {
+        "-5": Phase.AWAITING,
+        "1": Phase.NEW,
+        "2": Phase.OPEN,
+        "3": Phase.RESOLVED,
+        "4": Phase.CANCELLED,
+        "7": Phase.CANCELLED,
+        "99": Phase.UNKNOWN,
+    }
+    assert case(table, parent="a").family == ("a",)

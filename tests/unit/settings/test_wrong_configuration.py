@@ -202,6 +202,20 @@ MISTAKES = {
         "does not know the table 'incidents'",
         "write incident",
     ),
+    "a table of the platform itself": (
+        "bridge.yaml",
+        "table: incident",
+        "table: sys_user",
+        "does not know the table 'sys_user'",
+        "write",
+    ),
+    "a resolution code for a table without the field": (
+        "bridge.yaml",
+        "  incident: Solution provided",
+        "  incident: Solution provided\n  sc_req_item: Done",
+        "sc_req_item has no field for a resolution code",
+        "take it out",
+    ),
     "a query that escapes": (
         "bridge.yaml",
         'incident, every: 30s, query: "assignment_group',
