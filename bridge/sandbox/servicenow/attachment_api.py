@@ -30,8 +30,7 @@ class AttachmentApi:
         steps = rest.split("/") if rest else []
         match request.method, steps:
             case "GET", []:
-                request.parameters.setdefault("sysparm_limit", _DEFAULT_LIMIT)
-                return self._tables.answer(request, actor, version, _TABLE, "", effects)
+                return self._list(request, actor, version)
             case "POST", ["file"]:
                 return self._file(request, actor, version, effects)
             case "POST", ["upload"]:
@@ -52,10 +51,29 @@ class AttachmentApi:
         return self._tables.reading.database
 
     def _metadata(self, request: Request, actor: Actor, version: str, sys_id: str) -> Response:
-        response = self._tables.answer(request, actor, version, _TABLE, sys_id, [])
+        # Parameters of the Table API mean nothing here; aiosnow sends them with every call.
+        bare = Request("GET", request.target.partition("?")[0], request.headers)
+        response = self._tables.answer(bare, actor, version, _TABLE, sys_id, [])
         record = json.loads(response.body)["result"]
-        record["download_link"] = f"{self._tables.base_url}/api/now/attachment/{sys_id}/file"
+        record["download_link"] = self._download_link(sys_id)
         return Response.of({"result": record}, response.status, response.headers)
+
+    def _list(self, request: Request, actor: Actor, version: str) -> Response:
+        """Metadata of files. Unlike the Table API, version 1 answers an empty list with 200, and values are plain."""
+        request.parameters.setdefault("sysparm_limit", _DEFAULT_LIMIT)
+        request.parameters.pop("sysparm_display_value", None)
+        linked = "sysparm_fields" not in request.parameters
+        segment = "" if version == "v1" else version
+        response = self._tables.answer(request, actor, segment, _TABLE, "", [])
+        if not linked:
+            return response
+        rows = json.loads(response.body)["result"]
+        for row in rows:
+            row["download_link"] = self._download_link(row["sys_id"])
+        return Response.of({"result": rows}, response.status, response.headers)
+
+    def _download_link(self, sys_id: str) -> str:
+        return f"{self._tables.base_url}/api/now/attachment/{sys_id}/file"
 
     def _content(self, request: Request, actor: Actor, version: str, sys_id: str) -> Response:
         metadata = json.loads(self._metadata(request, actor, version, sys_id).body)["result"]
@@ -130,8 +148,7 @@ class AttachmentApi:
         sys_id = self._new_id()
         self._tables.records.insert(schema.tables[_TABLE], values, self._tables.write(request, actor), effects, sys_id)
         self._database.execute("INSERT INTO attachment_content VALUES (?, ?)", (sys_id, content))
-        shown = Request("GET", request.target.partition("?")[0], request.headers)
-        answer = self._metadata(shown, actor, version, sys_id)
+        answer = self._metadata(request, actor, version, sys_id)
         location = f"{self._tables.base_url}/api/now/attachment/{sys_id}"
         return Response(201, answer.body, {"Location": location})
 

@@ -43,7 +43,7 @@ class Displays:
         if target is None or not sys_id:
             return ""
         source = quoted(target.physical)
-        sql = statement("SELECT", quoted(target.display), "FROM", source, "WHERE sys_id = ?")
+        sql = statement("SELECT", quoted(target.display), "FROM", source, "WHERE", quoted(column.key), "= ?")
         return str(self._database.scalar(sql, (sys_id,)) or "")
 
     def find(self, target: Table, name: str) -> str:

@@ -60,7 +60,12 @@ class Compiler:
         inner = self._alias()
         source = f"{quoted(target.physical)} {inner}"
         walked = statement(
-            "(SELECT", self.value(target, inner, path[1:]), "FROM", source, "WHERE", f"{inner}.sys_id = {own})"
+            "(SELECT",
+            self.value(target, inner, path[1:]),
+            "FROM",
+            source,
+            "WHERE",
+            f"{inner}.{quoted(column.key)} = {own})",
         )
         leaf = self._schema.resolve(table, path)
         return f"COALESCE({walked}, '')" + (" COLLATE NOCASE" if leaf and leaf.text_like else "")
@@ -120,7 +125,8 @@ class Compiler:
         empty_matches = self._holds(predicate("''", leaf, term.operator, term.value, self._asker))
         condition = found.negated() if empty_matches else found
         source = f"{quoted(target.physical)} {inner}"
-        members = statement("SELECT", f"{inner}.sys_id", "FROM", source, "WHERE", condition.text)
+        key = quoted(table.fields[path[0]].key)
+        members = statement("SELECT", f"{inner}.{key}", "FROM", source, "WHERE", condition.text)
         return Sql(f"{own} {'NOT IN' if empty_matches else 'IN'} ({members})", condition.values)
 
     def _holds(self, constant: Sql) -> bool:

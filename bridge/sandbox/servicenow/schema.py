@@ -49,6 +49,8 @@ class Field:
     choice: Choice = "none"
     max_length: int = 40
     default: str = ""
+    #: The column of the referenced table that a reference holds; on the platform `sys_dictionary.reference_key`.
+    key: str = "sys_id"
 
     @property
     def text_like(self) -> bool:

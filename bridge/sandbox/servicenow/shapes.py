@@ -137,7 +137,8 @@ class Shaper:
             if shape.mode == "true" and (shape.exclude_links or not value):
                 return name
             parts = [f'"display_value":{name}'] if name else []
-            link = text_of(f"{self._tables_url}/{field.reference}/{value}")
+            record = value if field.key == "sys_id" else f"?{field.key}={value}"
+            link = text_of(f"{self._tables_url}/{field.reference}/{record}".replace("/?", "?"))
             if shape.mode == "all":
                 parts.append(f'"value":{text_of(value)}')
             if value and not shape.exclude_links:

@@ -187,7 +187,7 @@ _ATTACHMENT = [
 _DICTIONARY = [
     *SYSTEM,
     *columns("name element column_label reference", length=80),
-    *references(internal_type="sys_glide_object"),
+    Field("internal_type", "reference", "Type", reference="sys_glide_object", key="name"),
     *columns("default_value", length=512),
     *columns("max_length choice", "integer"),
     *columns("active=true mandatory=false read_only=false display=false audit=false array=false", "boolean"),
