@@ -2,9 +2,7 @@ from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
 
-import hypothesis
 import pytest
-from hypothesis import strategies
 
 from bridge.connectors.mail.reading import MailReader
 from bridge.domain.agreement import EmailMethod, StatusRule
@@ -126,55 +124,6 @@ def test_trouble_of_the_store_is_not_taken_for_trouble_of_the_mail():
 def test_any_desks_connector_reads_the_mail_of_all():
     assert isinstance(reader(), MailReader)
     assert read("11-same-desk-reference-at-another-desk").desk == "ldso-help-desk"
-
-
-MAILS = [filled(path.read_bytes()) for path in sorted(CORPUS.glob("*.eml")) if path.stat().st_size < 20_000]
-SPLICES = strategies.lists(
-    strategies.tuples(
-        strategies.floats(0, 1),
-        strategies.sampled_from(
-            [
-                b"\x00",
-                b"\xff\xfe",
-                b"\r",
-                b"\n\n",
-                b"--b1",
-                b"=?utf-8?b?",
-                b"?=",
-                b"\nFrom: ",
-                b"\nContent-Type: text/html",
-                b"\nContent-Transfer-Encoding: base64",
-                b"#resolved: ",
-                b"> ",
-                b"<div>" * 50,
-                b"\nDate: \xd1",
-                b"(",
-                b'"',
-                b"%",
-            ]
-        )
-        | strategies.binary(max_size=30),
-        strategies.integers(0, 40),
-    ),
-    min_size=1,
-    max_size=12,
-)
-
-
-@hypothesis.settings(max_examples=300)
-@hypothesis.given(strategies.sampled_from(MAILS), SPLICES)
-def test_no_mail_however_broken_raises_or_is_lost(raw, splices):
-    for place, put, length in splices:
-        at = int(place * len(raw))
-        raw = raw[:at] + put + raw[at + length :]
-    reading = reader().receive(raw, RECEIVED, Memory())
-    assert reading.verdict in {"apply", "file", "quarantine", "drop"}
-    assert reading.reasons
-
-
-@hypothesis.given(strategies.binary(max_size=3000))
-def test_no_bytes_raise(raw):
-    assert reader().receive(raw, RECEIVED, Memory()).verdict in {"quarantine", "file"}
 
 
 def test_an_attached_mail_that_cannot_be_written_again_is_still_a_file():
