@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from html import escape, unescape
 from typing import cast
 
 import nh3
@@ -19,6 +21,8 @@ _ALLOWED = {
 }
 _NESTING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 #: elements that HTML does not close by itself when the next one opens
+_IMAGE = re.compile(r"<img\b([^<>]{0,2000})>", re.IGNORECASE)
+_SHOWN = re.compile(r"""\bsrc\s{0,3}=\s{0,3}["']?cid:([^"'\s>]{1,300})""", re.IGNORECASE)
 _IMPLIED_END = {"p", "br", "hr", "li", "img", "td", "th", "tr", "meta", "link", "input", "col", "wbr", "area", "base"}
 
 
@@ -26,16 +30,27 @@ class TooDeep(ValueError):
     """HTML that is nested as nobody writes it."""
 
 
-def text_of(markup: str) -> str:
+def text_of(markup: str, images: Mapping[str, str] | None = None) -> str:
     """The text of an HTML body. Scripts, styles, images and attributes are gone; no network is touched.
+
+    Where the body shows a picture that came with the mail, its file's name stands instead; `images` gives it by
+    Content-ID (RFC 2392).
 
     Raises `TooDeep` rather than spend time on a body built to cost it.
     """
     body = markup[:_LONGEST]
     if _depth(body) > _DEEPEST:
         raise TooDeep(f"HTML nested more than {_DEEPEST} levels deep")
+    if images:
+        body = _IMAGE.sub(lambda image: _named(image[1], images), body)
     clean = nh3.clean(body, tags=_ALLOWED, attributes={}, link_rel=None)
     return cast(str, get_text(clean, ParserConfig(css=CSS_PROFILES["strict"])))
+
+
+def _named(attributes: str, images: Mapping[str, str]) -> str:
+    shown = _SHOWN.search(attributes)
+    name = images.get(unescape(shown[1])) if shown else None
+    return f" [{escape(name)}] " if name else ""
 
 
 def _depth(body: str) -> int:

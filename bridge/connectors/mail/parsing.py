@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_bytes
@@ -18,6 +18,7 @@ from email.policy import compat32
 from bridge.connectors.mail import headers
 from bridge.connectors.mail.charsets import decoded
 from bridge.connectors.mail.html import text_of
+from bridge.connectors.mail.smime import NotSigned, signed_content
 from bridge.ports import ReadAttachment
 
 _MOST_PARTS = 500
@@ -27,7 +28,7 @@ _DEEPEST = 40
 _LONGEST_TEXT = 200_000
 _UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\\/]+")
 _LONGEST_NAME = 150
-_ENCRYPTED = {"multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"}
+_SMIME = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
 
 
 class Unreadable(ValueError):
@@ -51,6 +52,8 @@ class ParsedMail:
     #: headers and text of mails that are attached
     embedded: tuple[str, ...] = ()
     encrypted: bool = False
+    #: signed in a way that hides the text from programs that know no S/MIME; nobody has verified the signature
+    opaque: bool = False
     oversize: int = 0
 
 
@@ -62,7 +65,10 @@ class _Found:
     attachments: list[ReadAttachment] = field(default_factory=list)
     embedded: list[str] = field(default_factory=list)
     encrypted: bool = False
+    opaque: bool = False
     parts: int = 0
+    #: file names of the images that a text may show, by Content-ID
+    images: dict[str, str] = field(default_factory=dict)
 
 
 def parsed(raw: bytes) -> ParsedMail:
@@ -72,6 +78,7 @@ def parsed(raw: bytes) -> ParsedMail:
         raise Unreadable("more multiparts than an honest mail has")
     message = message_from_bytes(raw, policy=compat32)
     found = _Found()
+    _name_images(message, found)
     _walk(message, found, 0)
     return _assembled(message, found)
 
@@ -96,6 +103,7 @@ def _assembled(message: Message, found: _Found) -> ParsedMail:
         attachments=_distinctly_named(found.attachments),
         embedded=tuple(found.embedded),
         encrypted=found.encrypted,
+        opaque=found.opaque,
         oversize=int(size) if size.isascii() and size.isdigit() else 0,
     )
 
@@ -105,8 +113,11 @@ def _walk(part: Message, found: _Found, depth: int) -> None:
     if found.parts > _MOST_PARTS or depth > _DEEPEST:
         raise Unreadable("more parts than an honest mail has")
     kind = part.get_content_type()
-    found.encrypted = found.encrypted or _is_encrypted(part, kind)
-    if kind == "message/rfc822":
+    if kind == "multipart/encrypted":
+        found.encrypted = True
+    if kind in _SMIME:
+        _walk_smime(part, found, depth)
+    elif kind == "message/rfc822":
         found.embedded.append(_embedded_text(part))
         found.attachments.append(_described(part, "message.eml"))
     elif kind == "multipart/alternative":
@@ -115,21 +126,61 @@ def _walk(part: Message, found: _Found, depth: int) -> None:
         for child in _children(part):
             _walk(child, found, depth + 1)
     elif _is_body(part, kind):
-        found.texts.append(_body_text(part, kind))
+        found.texts.append(_body_text(part, kind, found.images))
     else:
-        found.attachments.append(_described(part, ""))
+        _attach(part, found)
+
+
+def _walk_smime(part: Message, found: _Found, depth: int) -> None:
+    """What opaque-signed data holds; everything else that has this type hides its contents (RFC 8551, 3.2.2)."""
+    content = _content(part)
+    found.attachments.append(_described(part, "smime.p7m"))
+    try:
+        signed = signed_content(content)
+    except NotSigned:
+        found.encrypted = True
+        return
+    found.opaque = True
+    if len(_MULTIPART.findall(signed)) > _MOST_MULTIPARTS:
+        raise Unreadable("more multiparts than an honest mail has")
+    entity = message_from_bytes(signed, policy=compat32)
+    _name_images(entity, found)
+    _walk(entity, found, depth + 1)
+
+
+def _attach(part: Message, found: _Found) -> None:
+    """A file. The same picture shown twice, as in a signature that every answer below repeats, is one file."""
+    file = _described(part, "")
+    shown = _content_id(part)
+    if not (shown and any(other.sha256 == file.sha256 for other in found.attachments)):
+        found.attachments.append(file)
+
+
+def _content_id(part: Message) -> str:
+    return headers.raw_field(part, "Content-ID").strip("<> ")
+
+
+def _name_images(message: Message, found: _Found) -> None:
+    """Remember what the pictures within a mail are called, before the text is read that shows them."""
+    for number, part in enumerate(message.walk()):
+        if number > _MOST_PARTS:
+            return
+        shown = _content_id(part)
+        if shown:
+            found.images.setdefault(shown, _safe_name(_file_name(part)) or part.get_content_type())
 
 
 def _walk_alternative(part: Message, found: _Found, depth: int) -> None:
     """One text of several: the plain one, unless it is blank. Files among the alternatives are kept."""
     versions: list[_Found] = []
     for child in _children(part):
-        version = _Found(parts=found.parts)
+        version = _Found(parts=found.parts, images=found.images)
         _walk(child, version, depth + 1)
         found.parts = version.parts
         found.attachments += version.attachments
         found.embedded += version.embedded
         found.encrypted = found.encrypted or version.encrypted
+        found.opaque = found.opaque or version.opaque
         versions.append(version)
     found.texts += next((version.texts for version in versions if "".join(version.texts).strip()), [])
 
@@ -143,19 +194,14 @@ def _is_body(part: Message, kind: str) -> bool:
     return kind in {"text/plain", "text/html"} and part.get_content_disposition() != "attachment"
 
 
-def _is_encrypted(part: Message, kind: str) -> bool:
-    # Opaque-signed S/MIME has the same type; only enveloped data hides its contents (RFC 8551, 3.2.2).
-    return kind in _ENCRYPTED and str(part.get_param("smime-type") or "enveloped-data") != "signed-data"
-
-
 def _content(part: Message) -> bytes:
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
 
 
-def _body_text(part: Message, kind: str) -> str:
+def _body_text(part: Message, kind: str, images: Mapping[str, str]) -> str:
     text = decoded(_content(part)[: 4 * _LONGEST_TEXT], _charset(part))
-    return text_of(text) if kind == "text/html" else text
+    return text_of(text, images) if kind == "text/html" else text
 
 
 def _charset(part: Message) -> str | None:
@@ -169,7 +215,7 @@ def _embedded_text(part: Message) -> str:
     if inner is None:
         return ""
     fields = "\n".join(f"{name}: {value}" for name, value in inner.raw_items())
-    texts = [_body_text(one, "text/plain") for one in inner.walk() if one.get_content_type() == "text/plain"]
+    texts = [_body_text(one, "text/plain", {}) for one in inner.walk() if one.get_content_type() == "text/plain"]
     return "\n".join([fields, *texts])[:_LONGEST_TEXT]
 
 

@@ -216,7 +216,8 @@ class _Found:
 
     def as_(self, kind: MailKind, verdict: Verdict, *reasons: str) -> Reading:
         """The reading so far, concluded."""
-        return replace(self.start, kind=kind, verdict=verdict, reasons=reasons)
+        unverified = ("signature_unverified",) if self.mail.opaque else ()
+        return replace(self.start, kind=kind, verdict=verdict, reasons=(*reasons, *unverified))
 
     def review(self, *reasons: str) -> Reading:
         """For a person to decide upon."""
