@@ -12,6 +12,8 @@ from bridge.sandbox.servicenow.clock import UnknownTimeZone, zone
 from bridge.sandbox.servicenow.database import Database
 from bridge.sandbox.servicenow.web import ApiError, Request
 
+#: Header or query parameter that carries an API key.
+API_KEY = "x-sn-apikey"
 #: The realm of the platform's challenge.
 CHALLENGE = {"WWW-Authenticate": 'BASIC realm="Service-now"'}
 
@@ -46,6 +48,8 @@ class OAuthClient:
     client_id: str
     client_secret: str
     user_name: str
+    #: Public keys in PEM form, one of which must have signed an assertion.
+    public_keys: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -63,6 +67,7 @@ class Accounts:
         self._lock = threading.Lock()
         self._access: dict[str, Token] = {}
         self._refresh: dict[str, Token] = {}
+        self._api_keys: dict[str, str] = {}
 
     def actor(self, user_name: str) -> Actor | None:
         """The user of that login name, if it exists and is active."""
@@ -87,7 +92,7 @@ class Accounts:
         return tuple(row[0] for row in self.database.rows(sql, (sys_id,)))
 
     def authenticate(self, request: Request) -> Actor:
-        """The user of a request, by Basic or Bearer. Raises 401."""
+        """The user of a request, by Basic, Bearer or API key. Raises 401."""
         user_name = self._user_name(request)
         actor = self.actor(user_name) if user_name else None
         if actor is None:
@@ -99,6 +104,9 @@ class Accounts:
         bearer = request.bearer_token()
         if bearer is not None:
             return self._token_user(self._access, bearer)
+        api_key = request.headers.get(API_KEY) or request.parameters.get(API_KEY)
+        if api_key:
+            return self._api_keys.get(api_key)
         basic = request.basic_credentials()
         return basic[0] if basic and self.password_is(*basic) else None
 
@@ -110,6 +118,19 @@ class Accounts:
     def set_password(self, user_name: str, password: str) -> None:
         """Give a user a password."""
         self.passwords[user_name.lower()] = password
+
+    def user_called(self, name: str) -> str | None:
+        """The login name of a user whom an assertion names by login name, mail address or sys_id; None for nobody."""
+        sql = "SELECT user_name FROM sys_user WHERE ? IN (user_name, email, sys_id) AND user_name <> '' LIMIT 1"
+        found = self.database.scalar(sql, (name,))
+        return str(found) if found else None
+
+    def issue_api_key(self, user_name: str, key: str = "") -> str:
+        """An API key for a user; made at random when none is given."""
+        key = key or secrets.token_urlsafe(32)
+        with self._lock:
+            self._api_keys = {**self._api_keys, key: user_name}
+        return key
 
     def issue(self, user_name: str) -> tuple[str, str]:
         """A new access token and refresh token for a user."""

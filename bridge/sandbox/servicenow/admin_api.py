@@ -7,6 +7,8 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
 from bridge.sandbox.servicenow.accounts import Actor
 from bridge.sandbox.servicenow.acl import RULE_KINDS, RuleKind, denied
 from bridge.sandbox.servicenow.base_data import Person
@@ -52,6 +54,8 @@ class AdminApi:
             ("POST", "records/release"): lambda _: {"released": instance.held.release_all()},
             ("POST", "tables"): self._add_table,
             ("POST", "tokens/revoke"): self._revoke,
+            ("POST", "api_keys"): self._issue_api_key,
+            ("POST", "oauth/keys"): self._trust_key,
         }
 
     def answer(self, request: Request, actor: Actor) -> Response:
@@ -246,6 +250,22 @@ class AdminApi:
         del request
         self._instance.accounts.revoke_all()
         return {"revoked": True}
+
+    def _issue_api_key(self, request: Request) -> object:
+        body = request.json_object()
+        actor = self._instance.accounts.actor(as_text(body["user_name"]))
+        if actor is None:
+            raise ValueError(f"no active user {as_text(body['user_name'])}")
+        key = self._instance.accounts.issue_api_key(actor.user_name, as_text(body.get("key")))
+        return {"user_name": actor.user_name, "key": key}
+
+    def _trust_key(self, request: Request) -> object:
+        """Trust assertions of the OAuth client that this key's other half has signed. Raises ValueError."""
+        pem = as_text(request.json_object()["public_key"])
+        load_pem_public_key(pem.encode())
+        keys = self._instance.accounts.client.public_keys
+        self._instance.accounts.client.public_keys = [*keys, pem]
+        return {"trusted": len(self._instance.accounts.client.public_keys)}
 
     def _table(self, name: object) -> Table:
         table = self._instance.schema.get(as_text(name))

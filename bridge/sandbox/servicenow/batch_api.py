@@ -6,6 +6,7 @@ import base64
 import binascii
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from bridge.sandbox.servicenow.ledger import Effect
@@ -13,11 +14,18 @@ from bridge.sandbox.servicenow.settings import Settings
 from bridge.sandbox.servicenow.values import as_text
 from bridge.sandbox.servicenow.web import ApiError, Request, Response
 
-Answer = Callable[[Request, list[Effect]], Response]
+#: Answers a part; None when its body is larger than the given number of bytes.
+Answer = Callable[[Request, list[Effect], int], Response | None]
+#: How a user proves who it is; each part runs as the user of the batch.
+_LOGIN_HEADERS = ("authorization", "x-sn-apikey")
 
 
 class BatchApi:
-    """Runs the parts one after the other; what the time limit cuts off comes back as `unserviced_requests`."""
+    """Runs the parts one after the other; what a limit cuts off comes back as `unserviced_requests`.
+
+    The limits are those of ServiceNow's documentation of the Batch API: 30 s in all, 5 MB for what a part sends, 10 MB
+    for what it gets.
+    """
 
     def __init__(self, answer: Answer, settings: Settings) -> None:
         self._answer = answer
@@ -29,46 +37,59 @@ class BatchApi:
         parts = body.get("rest_requests")
         if request.method != "POST" or not isinstance(parts, list):
             raise ApiError(400, "Exception while reading request", "rest_requests is required")
-        deadline = time.monotonic() + self._settings.batch_limit
-        serviced: list[dict[str, Any]] = []
-        unserviced: list[str] = []
-        for part in parts:
-            if not isinstance(part, dict):
-                raise ApiError(400, "Exception while reading request", "a request is an object")
-            if time.monotonic() >= deadline:
-                unserviced.append(as_text(part.get("id")))
-            else:
-                serviced.append(self._part(request, part, effects))
+        serviced = self._serviced(request, parts, effects)
         return Response.of(
             {
                 "batch_request_id": as_text(body.get("batch_request_id")),
                 "serviced_requests": serviced,
-                "unserviced_requests": unserviced,
+                "unserviced_requests": [as_text(part.get("id")) for part in parts[len(serviced) :]],
             }
         )
 
-    def _part(self, outer: Request, part: Mapping[str, Any], effects: list[Effect]) -> dict[str, Any]:
+    def _serviced(self, request: Request, parts: list[Any], effects: list[Effect]) -> list[dict[str, Any]]:
+        """The answers up to the first limit that is reached: of time, of a part's size, or of a fault's choosing."""
+        deadline = time.monotonic() + self._settings.batch_limit
+        most_output = self._most_output(request)
+        serviced: list[dict[str, Any]] = []
+        for part in parts:
+            if not isinstance(part, dict):
+                raise ApiError(400, "Exception while reading request", "a request is an object")
+        for part in parts[: request.most_parts]:
+            if time.monotonic() >= deadline or len(as_text(part.get("body"))) * 3 // 4 > self._settings.batch_max_input:
+                break
+            answer = self._part(request, part, effects, most_output)
+            if answer is None:
+                break
+            serviced.append(answer)
+        return serviced
+
+    def _most_output(self, request: Request) -> int:
+        """The largest answer of a part in bytes; a client may ask for less than the instance allows."""
+        asked = request.headers.get("x-batchrequest-max-output-size", "")
+        most = self._settings.batch_max_output
+        return min(int(asked), most) if asked.isascii() and asked.isdigit() else most
+
+    def _part(
+        self, outer: Request, part: Mapping[str, Any], effects: list[Effect], most_output: int
+    ) -> dict[str, Any] | None:
+        """The answer to one part, or None when it is too large; what such a part did is undone."""
         started = time.monotonic()
         try:
-            response = self._answer(_inner(outer, part), effects)
+            response = self._answer(_inner(outer, part), effects, most_output)
         except (binascii.Error, ValueError) as error:
             response = Response.error(ApiError(400, "Exception while reading request", str(error)))
-        answer: dict[str, Any] = {
+        if response is None:
+            return None
+        excluded = part.get("exclude_response_headers", False)
+        headers = {} if excluded else {"Content-Type": response.content_type, **response.headers}
+        return {
             "id": as_text(part.get("id")),
+            "body": base64.b64encode(response.body).decode(),
             "status_code": response.status,
-            "status_text": "OK" if response.status < 400 else "Error",
-            "headers": [{"name": name, "value": value} for name, value in _headers(response).items()],
+            "status_text": HTTPStatus(response.status).phrase,
+            "headers": [{"name": name, "value": value} for name, value in headers.items()],
             "execution_time": int((time.monotonic() - started) * 1000),
         }
-        if not part.get("exclude_response_headers", False):
-            answer["redirect_url"] = None
-        else:
-            del answer["headers"]
-        return answer | {"body": base64.b64encode(response.body).decode()}
-
-
-def _headers(response: Response) -> dict[str, str]:
-    return {"Content-Type": response.content_type, **response.headers}
 
 
 def _inner(outer: Request, part: Mapping[str, Any]) -> Request:
@@ -76,7 +97,7 @@ def _inner(outer: Request, part: Mapping[str, Any]) -> Request:
     if not isinstance(given, list) or not all(isinstance(header, dict) for header in given):
         raise ValueError("headers is a list of objects")
     named = {as_text(header.get("name")).lower(): as_text(header.get("value")) for header in given}
-    named["authorization"] = outer.headers.get("authorization", "")
+    named |= {name: outer.headers.get(name, "") for name in _LOGIN_HEADERS}
     target = as_text(part.get("url"))
     if target.partition("?")[0].rstrip("/").endswith("/batch"):
         raise ValueError("a batch may not hold a batch")

@@ -23,6 +23,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "slow": frozenset({"seconds", "when"}),
     "hang": frozenset({"seconds"}),  # nothing done, no answer until the client goes or the seconds are over
     "cut": frozenset(),  # nothing done, the connection is cut
+    "unserviced": frozenset({"keep"}),  # a batch ends after `keep` of its parts; the rest comes back unserviced
     "half_answer": frozenset(),  # commits, sends half of the answer, cuts
 }
 _MATCHERS = frozenset({"method", "path_regex", "query_regex", "body_regex", "table", "nth", "every", "rate"})

@@ -125,14 +125,20 @@ class Instance:
             entry.user = request.user
         return response
 
-    def answer(self, request: Request, effects: list[Effect]) -> Response:
-        """Answer a request inside the caller's transaction; an error undoes what the request did, and no more."""
+    def answer(self, request: Request, effects: list[Effect], most_bytes: int) -> Response | None:
+        """Answer a request inside the caller's transaction; an error undoes what the request did, and no more.
+
+        None, with nothing done, when the answer is larger than `most_bytes`.
+        """
         known = len(effects)
         with self.database.savepoint() as savepoint:
             response = self._guarded(lambda: self._route(request, effects), effects, known)
+            too_large = len(response.body) > most_bytes
+            if too_large:
+                del effects[known:]
             if len(effects) == known:
                 savepoint.undo()
-        return response
+        return None if too_large else response
 
     def _transacted(self, request: Request, effects: list[Effect]) -> Response:
         with self.database.transaction():

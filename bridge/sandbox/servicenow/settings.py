@@ -13,6 +13,9 @@ class Settings:
     time_limit: float = 60.0
     #: How long a batch may take before the rest comes back unserviced.
     batch_limit: float = 30.0
+    #: What one part of a batch may send and get.
+    batch_max_input: int = 5_242_880
+    batch_max_output: int = 10_485_760
     max_body: int = 10_485_760
     max_attachment: int = 1_073_741_824
     max_uri: int = 16_384

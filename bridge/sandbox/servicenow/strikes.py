@@ -155,6 +155,11 @@ def _cut(struck: Struck, given: Mapping[str, Any]) -> Response | None:
     return None
 
 
+def _unserviced(struck: Struck, given: Mapping[str, Any]) -> Response | None:
+    struck.request.most_parts = int(given.get("keep", 0))
+    return struck.commit()
+
+
 def _half_answer(struck: Struck, given: Mapping[str, Any]) -> Response | None:
     del given
     struck.connection.send(struck.commit(), 0.5)
@@ -172,5 +177,6 @@ _STRIKES: Mapping[str, Callable[[Struck, Mapping[str, Any]], Response | None]] =
     "slow": _slow,
     "hang": _hang,
     "cut": _cut,
+    "unserviced": _unserviced,
     "half_answer": _half_answer,
 }

@@ -37,6 +37,8 @@ class Request:
     stamp: str | None = None
     #: Who was authenticated, for the ledger.
     user: str = ""
+    #: How many parts of a batch are serviced, when a fault bounds them.
+    most_parts: int | None = None
 
     @cached_property
     def path(self) -> str:

@@ -13,7 +13,6 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from bridge.sandbox.servicenow.faults import FaultRule
 from bridge.sandbox.servicenow.instance import Instance
 from bridge.sandbox.servicenow.ledger import Entry
 from bridge.sandbox.servicenow.strikes import Struck, strike
@@ -98,31 +97,27 @@ class Handler(BaseHTTPRequestHandler):
             self.send(refusal or instance.handle(request))
             return
         entry = instance.ledger.open(request)
-        status = None
+        response = None
         try:
-            status = self._answer(request, entry, refusal)
+            response = self._answer(request, entry, refusal)
         finally:
+            # Before the answer leaves: who has it and then reads the ledger must find it there.
+            status = response.status if response else None
             instance.ledger.close(entry, status, int((time.monotonic() - started) * 1000))
+        if response:
+            self.send(response)
+        else:
+            self.cut(reset=(entry.fault or {}).get("kind") != "half_answer")
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815 - the base class names them so
 
-    def _answer(self, request: Request, entry: Entry, refusal: Response | None) -> int | None:
+    def _answer(self, request: Request, entry: Entry, refusal: Response | None) -> Response | None:
+        """The answer to send, or None when the connection is to be cut."""
         rule = None if refusal else self.server.instance.faults.take(request)
         if rule is None:
-            response = refusal or self.server.instance.handle(request, entry)
-            self.send(response)
-            return response.status
-        return self._struck(rule, request, entry)
-
-    def _struck(self, rule: FaultRule, request: Request, entry: Entry) -> int | None:
+            return refusal or self.server.instance.handle(request, entry)
         entry.fault = {"rule": rule.id, "kind": rule.kind, **rule.parameters}
-        struck = Struck(self.server.instance, request, entry, self)
-        response = strike(rule, struck)
-        if response is None:
-            self.cut(reset=rule.kind != "half_answer")
-            return None
-        self.send(response)
-        return response.status
+        return strike(rule, Struck(self.server.instance, request, entry, self))
 
     def _read_body(self, request: Request) -> Response | None:
         """Read the body; an answer instead, when the request is refused for its size or form."""
