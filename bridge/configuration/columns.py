@@ -66,8 +66,8 @@ def needed(
     own |= {profile.resolution_code} - {""}
     # Their user names tell whether a comment is the raiser's own word.
     own |= {f"{column}.user_name" for column in profile.raisers}
-    wanted: set[str] = set(extra)
-    wanted.update(column for name in reads for column in attributes.columns_of(name))
+    own |= set(extra)
+    wanted = {column for name in reads for column in attributes.columns_of(name)}
     for agreement in agreements:
         wanted.update(agreement.update_on)
         wanted.update(column for name in agreement.needs for column in REQUIREMENTS[name].columns)

@@ -10,7 +10,15 @@ from bridge.configuration.addresses import Address, Domain
 from bridge.configuration.strict import Strict
 from bridge.configuration.times import AgreedTime, Day, Duration, Hours, Instant
 from bridge.configuration.written import CodedTable, Column, DeskNameText, FileEnding, Pattern, Size, WrongValue
-from bridge.domain.agreement import Afterwards, Confirmation, Mode, OnEarlyResolution, ResponseTime, ShareNotes
+from bridge.domain.agreement import (
+    Afterwards,
+    Confirmation,
+    Mode,
+    OnCaseDeleted,
+    OnEarlyResolution,
+    ResponseTime,
+    ShareNotes,
+)
 from bridge.domain.facts import ReportKind
 from bridge.domain.spelling import write_one_of
 from bridge.mapping.completeness import REQUIREMENTS
@@ -137,6 +145,11 @@ class AgreementModel(Strict):
     on_early_resolution: OnEarlyResolution = Field(
         OnEarlyResolution.REOPEN,
         description="A case resolved too early is put back (`reopen`) or pointed out (`flag`).",
+    )
+    on_case_deleted: OnCaseDeleted = Field(
+        OnCaseDeleted.FLAG,
+        description="A case that was deleted in ServiceNow, as its audit proves, is pointed out (`flag`), or the desk "
+        "is told that it is withdrawn (`withdraw`). What is only hidden is always pointed out.",
     )
     resolution_codes: dict[CodedTable, str] = Field(
         {}, description="Table -> resolution code that the bridge writes; the one of `bridge.yaml` if it is left out."

@@ -52,6 +52,7 @@ def build_agreement(desk: DeskName, model: AgreementModel, resolution_codes: Map
         quiet_time=model.quiet_time,
         afterwards=model.afterwards,
         on_early_resolution=model.on_early_resolution,
+        on_case_deleted=model.on_case_deleted,
         resolution_codes=MappingProxyType({**resolution_codes, **model.resolution_codes}),
         chase_every=model.chase_every or None,
     )

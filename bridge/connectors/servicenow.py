@@ -11,7 +11,7 @@ from bridge.connectors.snow.checks import Checks
 from bridge.connectors.snow.columns import ATTACHMENT, JOURNAL, MEMBER
 from bridge.connectors.snow.connection import Connection, Patience
 from bridge.connectors.snow.login import Basic, ClientCredentials, Login
-from bridge.connectors.snow.query import any_equal, group_named, instant
+from bridge.connectors.snow.query import any_equal, group_named, instant, own_filter
 from bridge.connectors.snow.reading import Reader
 from bridge.connectors.snow.retry import Repeating
 from bridge.connectors.snow.session import Session
@@ -66,6 +66,10 @@ class ServiceNow:
 
     def read_many(self, table: str, sys_ids: Sequence[SysId]) -> tuple[Case, ...]:
         return self._reader.of(table, "sys_id", sys_ids)
+
+    def matching(self, stream: Stream, sys_ids: Sequence[SysId]) -> frozenset[SysId]:
+        rows = self._reader.of(stream.table, "sys_id", sys_ids, own_filter(stream.query))
+        return frozenset(row.sys_id for row in rows)
 
     def children(self, table: str, sys_id: SysId) -> tuple[Case, ...]:
         pointing = [name for name in profile_of(table).relatives if name in {"parent", f"parent_{table}"}]

@@ -46,6 +46,13 @@ class OnEarlyResolution(StrEnum):
     FLAG = "flag"
 
 
+class OnCaseDeleted(StrEnum):
+    """What happens to the engagement when the case was deleted in ServiceNow, as the audit proves."""
+
+    FLAG = "flag"
+    WITHDRAW = "withdraw"
+
+
 class ShareNotes(StrEnum):
     """Which work notes may leave: only those commanded with `#desk`, or all of them."""
 
@@ -143,6 +150,7 @@ class Agreement:
     quiet_time: ResponseTime = ResponseTime(business_days=3)
     afterwards: Afterwards = Afterwards.RESOLVE
     on_early_resolution: OnEarlyResolution = OnEarlyResolution.REOPEN
+    on_case_deleted: OnCaseDeleted = OnCaseDeleted.FLAG
     #: resolution code written when the bridge resolves a case of a table
     resolution_codes: Mapping[str, str] = field(default_factory=dict)
     #: time between chases of an engagement that nobody acknowledged; None never chases

@@ -37,12 +37,14 @@ class MessageKind(StrEnum):
 
 
 class Gone(StrEnum):
-    """Why a case can no longer be read as it was: four different facts, told apart where the platform allows it."""
+    """Why a case is not where it was: different facts, told apart where the platform allows it."""
 
     DELETED = "deleted"
     HIDDEN = "hidden"
     RECLASSIFIED = "reclassified"
     MERGED = "merged"
+    #: it can be read, and no source finds it any more
+    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True, slots=True)

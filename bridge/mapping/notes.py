@@ -98,6 +98,9 @@ _WORDINGS: Mapping[str, str] = MappingProxyType(
         "If there is work left, please open a child case.{Text}",
         "case_cancelled_propose_withdraw": "The case was cancelled while {desk} still works on it. "
         "To tell the desk, write a work note: #withdraw @{desk}: reason",
+        "case_outside": "The bridge's sources no longer find this case: it was given to somebody else. {desk} is still "
+        "engaged, and its answers go on being noted here.\n"
+        "If its help is not wanted any more, write a work note: #withdraw @{desk}: reason",
         "case_gone": "This record can no longer be read as it was{Why}\n{desk} is still engaged: please decide.",
         # deliveries
         "undeliverable": "{Message} reached nobody at {desk}{Recipients}{Why}\n"

@@ -139,6 +139,10 @@ class CaseSource(Protocol):
         """The records that exist and are shown to us, whatever the filter says, any number of identifiers."""
         ...
 
+    def matching(self, stream: Stream, sys_ids: Sequence[SysId]) -> frozenset[SysId]:
+        """Those of some records that a stream's own filter finds."""
+        ...
+
     def children(self, table: str, sys_id: SysId) -> tuple[Case, ...]:
         """The records whose parent is this one."""
         ...

@@ -18,7 +18,8 @@ from bridge.sync.apply import apply
 from bridge.sync.chase import chase
 from bridge.sync.collect import CollectReport, collect
 from bridge.sync.dispatch import Dispatcher
-from bridge.sync.engage import case_gone, engage
+from bridge.sync.engage import engage
+from bridge.sync.gone import look_for, look_where
 from bridge.sync.messages import MessagePerformer
 from bridge.sync.pull import Land, PullReport, land_attachments, land_journals, land_revisions, pull, pull_engaged
 from bridge.sync.roster import Roster
@@ -91,14 +92,17 @@ class Cycle:
         return swept.found + again
 
     def pull_engaged(self) -> int:
-        """Read the engaged cases whatever the filters say; those that are gone are shown to people."""
+        """Read the engaged cases whatever the filters say; those that are gone or moved are shown to people."""
         report = pull_engaged(self._around.source, self._around.store)
-        for record in report.missing:
-            if record.gone:
-                continue
-            why, seen = self._around.source.why_gone(record.table, record.sys_id)
-            case_gone(self._around, record.sys_id, why, seen)
+        look_where(self._around, report.found, report.changed)
+        look_for(self._around, report.missing)
         return report.rows
+
+    def look_again(self) -> int:
+        """Ask once more about the engaged cases that are gone: what was hidden may have been deleted since."""
+        report = pull_engaged(self._around.source, self._around.store, only_gone=True)
+        look_where(self._around, report.found, report.cases)
+        return look_for(self._around, report.missing, again=True)
 
     def collect(self) -> CollectReport:
         """Bring in what desks sent."""
@@ -202,4 +206,5 @@ def steps(cycle: Cycle, around: Surroundings) -> dict[str, tuple[float, Callable
         )
     every = min((source.every.total_seconds() for source in around.sources), default=30.0)
     ticking["pull:engaged"] = (every, cycle.pull_engaged)
+    ticking["sweep:gone"] = (around.sweeping.every.total_seconds(), cycle.look_again)
     return ticking

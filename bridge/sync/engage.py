@@ -19,7 +19,6 @@ from bridge.domain.engagement import Engagement, State
 from bridge.domain.errors import BridgeError, StoreUnavailable
 from bridge.domain.facts import (
     CaseCancelled,
-    CaseGone,
     CaseReopened,
     CaseResolvedEarly,
     Completed,
@@ -217,7 +216,7 @@ def _decide_once(
         return _Outcome(record)
     work = Casework(tx, around, record, Cause(_author(case), f"revision:{case.number}@{case.mod_count}"))
     changes = compare(record.shadow, case, _written(work))
-    work.record = replace(record, shadow=case, number=case.number, gone="")
+    work.record = replace(record, shadow=case, number=case.number, gone=_still_gone(record))
     _take_changes(work, changes, resolvers)
     before = len(work.engagements)
     # While engaging is paused the revision stays undecided: its changes are in the shadow and not taken twice.
@@ -225,6 +224,11 @@ def _decide_once(
     if decided:
         tx.mark_decided([item.id])
     return _Outcome(work.close(), len(work.engagements) - before, decided)
+
+
+def _still_gone(record: CaseRecord) -> str:
+    """A case that is read again is not gone; whether a source finds it is asked elsewhere."""
+    return record.gone if record.gone == Gone.OUTSIDE else ""
 
 
 def _author(case: Case) -> str:
@@ -258,7 +262,7 @@ def _take_changes(work: Casework, changes: Changes, resolvers: frozenset[str]) -
         _tell_of_changes(work, engagement, changes)
 
 
-def _apply_to_open(work: Casework, fact: CaseCancelled | CaseResolvedEarly | CaseGone) -> None:
+def _apply_to_open(work: Casework, fact: CaseCancelled | CaseResolvedEarly) -> None:
     for engagement in work.open():
         work.apply(engagement, fact)
 
@@ -366,23 +370,3 @@ def _may_engage(work: Casework, room: int) -> bool:
     )
     log.error("engaging_paused", ceiling=work.around.max_new_engagements)
     return False
-
-
-def case_gone(around: Surroundings, sys_id: SysId, why: Gone, seen: str) -> None:
-    """An engaged case can no longer be read: recorded once, shown to people, never acted upon automatically."""
-
-    def decide_once(tx: Transaction) -> None:
-        record = tx.case(sys_id)
-        if record is None or record.gone == why.value:
-            return
-        work = Casework(
-            tx,
-            around,
-            replace(record, gone=why.value),
-            Cause("servicenow", f"gone:{record.number} (version {record.version})"),
-        )
-        work.event("case_gone", {"why": why.value, "seen": seen})
-        _apply_to_open(work, CaseGone(why, seen))
-        work.close()
-
-    until_settled(around, decide_once)

@@ -22,6 +22,7 @@ from bridge.ports import (
     CaseSource,
     JournalEntry,
     Page,
+    Stamp,
     Store,
     Stream,
     Transaction,
@@ -57,6 +58,10 @@ class EngagedReport:
     new: int
     #: cases that did not come back: ask `why_gone`
     missing: tuple[CaseRecord, ...]
+    found: tuple[CaseRecord, ...] = ()
+    cases: tuple[Case, ...] = ()
+    #: those that no stream has brought in as they are now: perhaps none finds them any more
+    changed: tuple[Case, ...] = ()
 
 
 def land_revisions(tx: Transaction, rows: Sequence[Case]) -> int:
@@ -126,21 +131,25 @@ def pull(  # noqa: PLR0913 - a source's settings, each by its name
     return PullReport(rows, new, pages, not cursor.pending, cursor.watermark)
 
 
-def pull_engaged(source: CaseSource, store: Store) -> EngagedReport:
+def pull_engaged(source: CaseSource, store: Store, *, only_gone: bool = False) -> EngagedReport:
     """Read the engaged cases whatever the filters say: a resolver may have moved one out of every source's sight."""
     with store.transaction() as tx:
-        engaged = tx.engaged_cases()
-    found: set[SysId] = set()
-    rows = new = 0
+        engaged = [record for record in tx.engaged_cases() if record.gone or not only_gone]
+    read: list[Case] = []
+    changed: list[Case] = []
+    new = 0
     for table, sys_ids in _batched(engaged):
         cases = source.read_many(table, sys_ids)
         with store.transaction() as tx:
+            unknown = set(tx.not_landed([Stamp(case.sys_id, case.updated_on, case.mod_count) for case in cases]))
             new += tx.land(cases)
-        rows += len(cases)
-        found |= {case.sys_id for case in cases}
-    missing = tuple(record for record in engaged if record.sys_id not in found)
-    _log.info("engaged_cases_pulled", rows=rows, new=new, missing=len(missing))
-    return EngagedReport(rows, new, missing)
+        changed += [case for case in cases if case.sys_id in unknown]
+        read += cases
+    shown = {case.sys_id for case in read}
+    missing = tuple(record for record in engaged if record.sys_id not in shown)
+    found = tuple(record for record in engaged if record.sys_id in shown)
+    _log.info("engaged_cases_pulled", rows=len(read), new=new, missing=len(missing))
+    return EngagedReport(len(read), new, missing, found, tuple(read), tuple(changed))
 
 
 def _batched(engaged: Iterable[CaseRecord]) -> Iterable[tuple[str, Sequence[SysId]]]:

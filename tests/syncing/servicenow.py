@@ -199,6 +199,9 @@ class FakeServiceNow:
     def read_many(self, table: str, sys_ids: Sequence[SysId]) -> tuple[Case, ...]:
         return tuple(case for sys_id in sys_ids if (case := self.read(table, sys_id)) is not None)
 
+    def matching(self, stream: Stream, sys_ids: Sequence[SysId]) -> frozenset[SysId]:
+        return frozenset(row.sys_id for row in self._rows(stream) if row.sys_id in sys_ids)
+
     def children(self, table: str, sys_id: SysId) -> tuple[Case, ...]:
         return tuple(self._case(one) for one, values in self.records.items() if values.get("parent") == sys_id)
 

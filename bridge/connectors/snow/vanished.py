@@ -9,13 +9,12 @@ from bridge.domain.facts import Gone
 from bridge.domain.ids import SysId
 
 _ROOT = "task"
-_UNREADABLE = "sys_audit cannot be read by the integration user"
 
 
 def why_gone(reader: Reader, table: str, sys_id: SysId) -> tuple[Gone, str]:
     """The reason, and what was seen that says so. Without proof of anything else a record counts as hidden."""
-    audited = _deletion(reader, table, sys_id)
-    if audited.startswith("sys_audit:"):
+    deleted, audited = _deletion(reader, table, sys_id)
+    if deleted:
         return Gone.DELETED, audited
     now_in = _class_now(reader, sys_id)
     if now_in and now_in != table:
@@ -26,21 +25,24 @@ def why_gone(reader: Reader, table: str, sys_id: SysId) -> tuple[Gone, str]:
     return Gone.HIDDEN, f"{table} neither counts nor shows the record; {audited}"
 
 
-def _deletion(reader: Reader, table: str, sys_id: SysId) -> str:
-    """What `sys_audit` says about a deletion."""
-    query = joined(
-        equals("tablename", table_name(table)),
-        equals("documentkey", record_id(sys_id)),
-        equals("fieldname", "DELETED") + "^ORnewvalue=DELETED",
-    )
-    try:
-        rows = reader.one_row("sys_audit", query, ("user", "fieldname", "newvalue")).result
-    except FarSideError:
-        return _UNREADABLE
-    if not rows:
-        return "sys_audit holds no deletion"
-    row = rows[0]
-    return f"sys_audit: deleted by {_value(row, 'user')} at {_value(row, 'sys_created_on')}"
+def _deletion(reader: Reader, table: str, sys_id: SysId) -> tuple[bool, str]:
+    """Whether an audit proves a deletion, and what the audits say.
+
+    `sys_audit_delete` holds deletions of audited tables; `sys_audit` also those of tables whose rows it follows.
+    """
+    about = joined(equals("tablename", table_name(table)), equals("documentkey", record_id(sys_id)))
+    marked = joined(about, equals("fieldname", "DELETED") + "^ORnewvalue=DELETED")
+    said = []
+    for audit, query, who in (("sys_audit", marked, "user"), ("sys_audit_delete", about, "sys_created_by")):
+        try:
+            rows = reader.one_row(audit, query, (who, "tablename", "documentkey")).result
+        except FarSideError:
+            said.append(f"{audit} cannot be read by the integration user")
+            continue
+        if rows and _value(rows[0], "documentkey") == sys_id:
+            return True, f"{audit}: deleted by {_value(rows[0], who)} at {_value(rows[0], 'sys_created_on')}"
+        said.append(f"{audit} holds no deletion")
+    return False, "; ".join(said)
 
 
 def _class_now(reader: Reader, sys_id: SysId) -> str:

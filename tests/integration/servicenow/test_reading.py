@@ -225,6 +225,9 @@ class _EngagedTransaction:
     def engaged_cases(self):
         return tuple(self._work.case(sys_id) for sys_id in self._sys_ids)
 
+    def not_landed(self, stamps):
+        return self._work.not_landed(stamps)
+
     def land(self, cases):
         return self._work.land(cases)
 
@@ -246,13 +249,25 @@ def test_deleted_hidden_and_reclassified_are_told_apart(servicenow, instance):
         assert seen in words
 
 
-def test_without_the_right_to_read_audits_a_deleted_case_counts_as_hidden_and_says_so(servicenow, instance):
+def test_where_no_audit_may_be_read_a_deleted_case_counts_as_hidden_and_says_so(servicenow, instance):
     deleted = instance.create(short_description="deleted")
     instance.call("DELETE", f"/api/now/table/{CASE}/{deleted}")
     instance.admin("POST", "acl", kind="deny_read", table="sys_audit")
     why, words = servicenow.why_gone(CASE, SysId(deleted))
+    assert (why, words.partition(" at ")[0]) == (Gone.DELETED, "sys_audit_delete: deleted by admin")
+    instance.admin("POST", "acl", kind="deny_read", table="sys_audit_delete")
+    why, words = servicenow.why_gone(CASE, SysId(deleted))
     assert why is Gone.HIDDEN
     assert "sys_audit cannot be read" in words
+    assert "sys_audit_delete cannot be read" in words
+
+
+def test_cases_that_left_a_filter_are_told_from_those_in_it(servicenow, instance):
+    ours, theirs, hidden = (instance.create(short_description=word, priority="2") for word in "abc")
+    instance.change(theirs, priority="4")
+    instance.admin("POST", "acl", kind="hide", table=CASE, sys_ids=[hidden])
+    stream = Stream("urgent", CASE, "priority=1^ORpriority=2")
+    assert servicenow.matching(stream, [SysId(ours), SysId(theirs), SysId(hidden)]) == {ours}
 
 
 def test_children_and_members_are_read(servicenow, instance):

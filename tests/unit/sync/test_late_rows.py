@@ -62,6 +62,7 @@ def test_each_source_is_swept_on_a_schedule_of_its_own(world):
         "pull:engaged",
         "sweep:sn_customerservice_case",
         "sweep:incident",
+        "sweep:gone",
     }
     every, do = ticking["sweep:incident"]
     assert every == world.around.sweeping.every.total_seconds()
