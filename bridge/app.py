@@ -22,6 +22,7 @@ from bridge.connectors.mail.writing import Writer
 from bridge.connectors.servicenow import Connection, Login, ServiceNow
 from bridge.connectors.snow.grants import ByAssertion, ByClient, ByPassword, ByRefreshToken, Client, Grant
 from bridge.connectors.snow.login import ApiKey, Basic, OAuth
+from bridge.connectors.snow.manners import Limits
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.ids import DeskName
 from bridge.ports import DeskConnector, Store, Stream
@@ -166,6 +167,13 @@ def servicenow(configuration: Configuration) -> ServiceNow:
         connect_timeout=settings.connect_timeout.total_seconds(),
         read_timeout=settings.read_timeout.total_seconds(),
         sees_every_row=settings.sees_every_row,
+        limits=Limits(
+            concurrency=settings.concurrency,
+            calls_per_hour=settings.calls_per_hour,
+            low_priority_share=settings.low_priority_share,
+            breaker_after=settings.breaker_after,
+            breaker_pause=settings.breaker_pause.total_seconds(),
+        ),
     )
     return ServiceNow(
         connection,

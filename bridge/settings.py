@@ -100,6 +100,15 @@ class ServiceNowSettings:
     read_timeout: timedelta
     #: the integration user is asserted to see every row, so an instance that gives no count may be read
     sees_every_row: bool = False
+    #: requests at the same time
+    concurrency: int = 4
+    #: calls an hour that work of low priority respects; None is no limit
+    calls_per_hour: int | None = None
+    #: the part of them after which that work waits
+    low_priority_share: float = 0.5
+    #: failures in a row after which the instance is left alone, and for how long
+    breaker_after: int = 10
+    breaker_pause: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def backfill(
     session = session_of(context)
     rows = []
     with session.application() as application:
+        servicenow = application.servicenow.at_low_priority()
         chosen = _chosen(application, source)
         with application.store.transaction() as tx:
             session.record(
@@ -56,9 +57,7 @@ def backfill(
         for one in chosen:
             span = _span(application, Span, one, since.replace(tzinfo=UTC))
             with counting(one.cases.name) as told:
-                report = land(
-                    application.servicenow, application.store, one.cases, span, page_size=page_size, told=told
-                )
+                report = land(servicenow, application.store, one.cases, span, page_size=page_size, told=told)
             rows.append({"source": one.cases.name, "cases": report.rows, "new": report.new, "until": span.until})
     if as_json:
         print_json(rows)

@@ -77,6 +77,11 @@ def build_servicenow(model: ServiceNowModel, fetch: Fetch) -> ServiceNowSettings
         connect_timeout=model.connect_timeout,
         read_timeout=model.read_timeout,
         sees_every_row=model.sees_every_row,
+        concurrency=model.concurrency,
+        calls_per_hour=model.calls_per_hour,
+        low_priority_share=model.low_priority_share,
+        breaker_after=model.breaker_after,
+        breaker_pause=model.breaker_pause,
     )
 
 

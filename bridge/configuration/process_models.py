@@ -42,6 +42,18 @@ class ServiceNowModel(Strict):
         description="Assert that no access rule hides a row from the integration user. Only then may an instance be "
         "read that gives no `X-Total-Count`.",
     )
+    concurrency: int = Field(4, description="Requests at the same time, by each process.", ge=1, le=50)
+    calls_per_hour: int | None = Field(
+        None, description="Calls that each process may make in an hour; no limit if it is left out.", ge=1
+    )
+    low_priority_share: float = Field(
+        0.5,
+        description="Part of `calls_per_hour` after which sweep and backfill wait; the rest is there for the cases.",
+        ge=0,
+        le=1,
+    )
+    breaker_after: int = Field(10, description="Failures in a row after which ServiceNow is left alone.", ge=1)
+    breaker_pause: PositiveDuration = Field(timedelta(seconds=30), description="For how long it is left alone.")
 
 
 class SourceModel(Strict):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bridge.connectors.snow import files, records
@@ -100,6 +102,12 @@ class ServiceNow:
     def members(self, group: str) -> frozenset[str]:
         rows = self._reader.complete(MEMBER, group_named(group))
         return frozenset(name for row in rows if (name := row.values["user.user_name"]))
+
+    def at_low_priority(self) -> ServiceNow:
+        twin, session = copy.copy(self), self._session.at_low_priority()
+        twin._session = session  # noqa: SLF001 - our own kind
+        twin._reader = replace(self._reader, session=session)  # noqa: SLF001
+        return twin
 
     def check(self, streams: Sequence[Stream], fields: Mapping[str, Sequence[str]]) -> Iterator[CheckResult]:
         return self._checks.run(streams, fields)

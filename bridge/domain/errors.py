@@ -82,6 +82,12 @@ class TryLater(BridgeError):
         self.retry_after = retry_after
 
 
+class CallBudgetSpent(TryLater):
+    """What may wait has used its part of the hour's calls; the rest is kept for what may not."""
+
+    code = "call_budget_spent"
+
+
 class OutcomeUnknown(BridgeError):
     """The request may or may not have been carried out (lost answer, 5xx, HTML, 202): ask before doing it again."""
 

@@ -175,6 +175,13 @@ class CaseSource(Protocol):
         """The user names of a group's members."""
         ...
 
+    def at_low_priority(self) -> CaseSource:
+        """The same source for work that may wait (sweep, backfill).
+
+        Its calls raise `CallBudgetSpent` once its share of the hour's calls has been used by whatever work.
+        """
+        ...
+
     def check(self, streams: Sequence[Stream], fields: Mapping[str, Sequence[str]]) -> Iterator[CheckResult]:
         """Prove address, login, permissions, time zone, fields and clocks before the first pull."""
         ...

@@ -78,7 +78,7 @@ class Cycle:
         """
         around, sweeping = self._around, self._around.sweeping
         swept = sweep(
-            around.source,
+            around.source.at_low_priority(),
             around.store,
             source.cases,
             since=self._start(source),
@@ -170,7 +170,7 @@ class Cycle:
         if pulled is None:
             return 0
         report = pull(
-            around.source,
+            around.source.at_low_priority(),
             around.store,
             replace(stream, name=f"{stream.name}/sweep"),
             page_size=source.page_size,

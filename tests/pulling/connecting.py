@@ -32,6 +32,7 @@ class Quiet:
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        self.elapsed += seconds
         self.forward(seconds)
 
     def uniform(self, low: float, high: float) -> float:
@@ -56,7 +57,7 @@ def connected(connection: Connection, quiet: Quiet, login: Login | None = None, 
 
 @dataclass
 class Wall(Quiet):
-    """The real clocks, which a test may push forward; waits are still only written down."""
+    """The real clocks, which a test or a wait pushes forward; nobody waits."""
 
     elapsed: float = 0.0
 
@@ -68,3 +69,4 @@ class Wall(Quiet):
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        self.elapsed += seconds

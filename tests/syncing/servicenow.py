@@ -236,6 +236,9 @@ class FakeServiceNow:
     def attach(self, table: str, sys_id: SysId, name: str, content_type: str, content: bytes) -> Receipt:
         raise AssertionError("nothing attaches files yet")
 
+    def at_low_priority(self) -> "FakeServiceNow":
+        return self
+
     def members(self, group: str) -> frozenset[str]:
         if self.members_down:
             raise TryLater("503")

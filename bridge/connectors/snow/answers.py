@@ -7,11 +7,13 @@ POST that was carried out (KB2697679). A read discards them; after a write, noth
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum, auto
 from typing import Any
 
 import requests
@@ -100,16 +102,53 @@ def server_time(response: requests.Response) -> datetime:
     return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
 
 
+class Condition(Enum):
+    """How an instance does, by what it answered."""
+
+    WELL = auto()
+    #: 429 by a rate rule, or with a Retry-After: it says when to come back
+    LIMITED = auto()
+    #: 429 without one: the queue of its semaphore is full (KB0546297)
+    CROWDED = auto()
+    #: an error of its own, a web page instead of an answer, or a request that it dropped
+    UNWELL = auto()
+
+
+def condition(response: requests.Response) -> Condition:
+    """How the instance does; a refusal is the answer of one that works."""
+    status, headers = response.status_code, response.headers
+    if status == 429:
+        ruled = any(name in headers for name in ("Retry-After", "X-RateLimit-Reset", "X-RateLimit-Rule"))
+        return Condition.LIMITED if ruled else Condition.CROWDED
+    page = status == 200 and "html" in headers.get("Content-Type", "") and "X-Attachment-Metadata" not in headers
+    return Condition.UNWELL if status >= 500 or status == 202 or page else Condition.WELL
+
+
 def retry_after(response: requests.Response, *, now: datetime) -> float | None:
-    """Seconds that the far side asks us to wait (RFC 9110, 10.2.3: a number or a date); None if it does not say."""
+    """Seconds that the far side asks us to wait; None if it does not say.
+
+    `Retry-After` is a number or a date (RFC 9110, 10.2.3). A rate rule may tell only when it begins anew, by
+    ServiceNow's clock, in seconds since 1970 (`X-RateLimit-Reset`).
+    """
     text = response.headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return float(text)
+    if not text:
+        return _until_reset(response, now)
     try:
         when = parsedate_to_datetime(text)
     except ValueError:
         return None
     return max(0.0, (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now.timestamp())
+
+
+def _until_reset(response: requests.Response, now: datetime) -> float | None:
+    text = response.headers.get("X-RateLimit-Reset", "").strip()
+    if not text.isdecimal():
+        return None
+    with contextlib.suppress(BridgeError):  # without a readable Date our own clock is the next best
+        now = server_time(response)
+    return max(0.0, float(text) - now.timestamp())
 
 
 def message_of(payload: object) -> tuple[str, str]:

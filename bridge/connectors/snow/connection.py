@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bridge.connectors.snow.manners import Limits
 from bridge.domain.errors import ConfigurationError
 
 
@@ -32,11 +33,10 @@ class Connection:
     read_timeout: float = 65.0
     #: certificates to trust instead of the usual ones
     ca_bundle: Path | None = None
-    #: requests at the same time; a node serves four and queues fifty (KB0546297)
-    concurrency: int = 4
     #: the configuration asserts that no ACL hides a row from the integration user: needed where counts are missing
     sees_every_row: bool = False
     patience: Patience = field(default_factory=Patience)
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)

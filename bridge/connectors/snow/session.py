@@ -1,13 +1,14 @@
 """The one way requests take to ServiceNow.
 
 One `requests.Session` per thread and none that keeps cookies: calls that share a server session queue behind each other
-there and are dropped with an empty 202. Each call has a timeout, checks TLS, counts against the common budget of
-concurrent calls, and answers a trusted `Answer` or raises a domain error.
+there and are dropped with an empty 202. Each call has a timeout, checks TLS, waits for its turn among all calls of the
+process, and answers a trusted `Answer` or raises a domain error.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -20,9 +21,18 @@ import requests
 from requests.auth import AuthBase
 
 from bridge import __version__
-from bridge.connectors.snow.answers import Answer, distrust, refuse_failures, trusted
+from bridge.connectors.snow.answers import (
+    Answer,
+    Condition,
+    condition,
+    distrust,
+    refuse_failures,
+    retry_after,
+    trusted,
+)
 from bridge.connectors.snow.connection import Connection
 from bridge.connectors.snow.login import Login
+from bridge.connectors.snow.manners import Manners
 from bridge.connectors.snow.transport import transport_error
 from bridge.ports import Clock
 
@@ -46,7 +56,8 @@ class Session:
         self.login = login
         self._clock = clock
         self._monotonic = monotonic
-        self._slots = threading.BoundedSemaphore(connection.concurrency)
+        self.manners = Manners(connection.limits, monotonic=monotonic)
+        self._low_priority = False
         self._local = threading.local()
         self._open: weakref.WeakSet[requests.Session] = weakref.WeakSet()
         self._heard: Heard | None = None
@@ -97,6 +108,12 @@ class Session:
         heard = self._heard
         return heard.server_time if heard and self._monotonic() - heard.at <= within else None
 
+    def at_low_priority(self) -> Session:
+        """The same session for work that may wait: it keeps out of the calls that are left for the cases."""
+        twin = copy.copy(self)
+        twin._low_priority = True  # noqa: SLF001 - our own kind
+        return twin
+
     def close(self) -> None:
         """Close the connections of every thread."""
         for http in list(self._open):
@@ -122,7 +139,7 @@ class Session:
 
         def send(auth: AuthBase) -> requests.Response:
             try:
-                return http.request(
+                response = http.request(
                     method,
                     url,
                     params=params,
@@ -136,10 +153,14 @@ class Session:
                 )
             except requests.RequestException as error:
                 failure = transport_error(error, writing=method != "GET")
+            else:
+                self._observe(response)
+                return response
+            self.manners.unwell()
             # Raised where nothing is handled any more: the exception holds the request, and that its Authorization.
             raise failure
 
-        with self._slots:
+        with self.manners.turn(low_priority=self._low_priority):
             http = self._http()
             auth = self.login.credentials(http)
             response = send(auth)
@@ -151,6 +172,18 @@ class Session:
                     yield response
             except requests.RequestException as error:
                 raise transport_error(error, writing=method != "GET") from None
+
+    def _observe(self, response: requests.Response) -> None:
+        """Let the common manners know how the instance does."""
+        match condition(response):
+            case Condition.LIMITED:
+                self.manners.asked_to_wait(retry_after(response, now=self._clock.now()) or 0.0)
+            case Condition.CROWDED:
+                self.manners.crowded()
+            case Condition.UNWELL:
+                self.manners.unwell()
+            case Condition.WELL:
+                self.manners.served()
 
     def _http(self) -> requests.Session:
         """This thread's own session."""

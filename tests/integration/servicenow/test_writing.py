@@ -96,7 +96,7 @@ def test_a_post_that_is_forbidden_after_its_commit_is_unknown(servicenow, instan
 @pytest.mark.parametrize("act, method", WRITES.values(), ids=WRITES)
 @pytest.mark.parametrize("rate_limit", [True, False])
 def test_a_write_over_the_limit_was_not_done_and_may_be_tried_later(
-    servicenow, instance, case, act, method, rate_limit
+    servicenow, instance, case, wall, act, method, rate_limit
 ):
     instance.fault(
         "status", status=429, retry_after=7, rate_limit=rate_limit, match={"method": method, "path_regex": "/api/now/"}
@@ -105,6 +105,7 @@ def test_a_write_over_the_limit_was_not_done_and_may_be_tried_later(
         act(servicenow, case)
     assert raised.value.retry_after == 7
     assert instance.writes() == []
+    wall.forward(7)
     act(servicenow, case)
     assert len(instance.writes()) == 1
 

@@ -7,6 +7,7 @@ import pytest
 
 from bridge import __version__
 from bridge.connectors.servicenow import Basic, ClientCredentials, Connection, Patience
+from bridge.connectors.snow.manners import Limits
 from bridge.domain.errors import ConfigurationError, NotPermitted, OutcomeUnknown, TryLater, UntrustedAnswer
 from tests.pulling.connecting import PASSWORD, USER, connected
 from tests.unit.connectors.servicenow.conftest import URL
@@ -227,7 +228,7 @@ def test_no_more_than_the_budget_of_requests_run_at_once(edge, quiet):
         return 200, {"Date": "Mon, 01 Jun 2026 09:00:00 GMT", "X-Total-Count": "0"}, '{"result": []}'
 
     edge.mocked.add_callback("GET", f"{URL}{TABLES}", callback=slow)
-    shared = connected(Connection(URL, concurrency=3), quiet)
+    shared = connected(Connection(URL, limits=Limits(concurrency=3)), quiet)
     threads = [threading.Thread(target=shared.read_many, args=(CASE, [ID])) for _ in range(8)]
     for thread in threads:
         thread.start()
