@@ -241,6 +241,7 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
         mailbox=configured.folder,
         largest_mail=configured.largest_mail,
         authserv_id=configured.authserv_id,
+        verp=configured.verp,
     )
     reader = MailReader(settings, configuration.desks)
     writer = Writer(settings)

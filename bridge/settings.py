@@ -162,6 +162,8 @@ class MailSettings:
     largest_mail: int
     #: host that stamps `Authentication-Results` at our border; empty trusts none
     authserv_id: str
+    #: whether each mail has an envelope sender of its own
+    verp: bool
 
 
 @dataclass(frozen=True, slots=True)

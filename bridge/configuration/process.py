@@ -130,6 +130,7 @@ def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
         ca_file=_existing_file(model.ca_file),
         largest_mail=model.largest_mail,
         authserv_id=model.authserv_id,
+        verp=model.verp,
     )
 
 

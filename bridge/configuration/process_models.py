@@ -120,6 +120,11 @@ class MailModel(Strict):
     authserv_id: str = Field(
         "", description="Host whose `Authentication-Results` are believed (RFC 8601); none if it is left out."
     )
+    verp: bool = Field(
+        default=False,
+        description="Send each mail from an address of its own (`local+…@domain`), so that a bounce which quotes "
+        "nothing still names it. The mail server must deliver such addresses to the mailbox.",
+    )
 
 
 class AlertsModel(Strict):

@@ -19,6 +19,7 @@ from bridge.connectors.mail import headers
 from bridge.connectors.mail.automatic import has_null_sender
 from bridge.connectors.mail.parsing import ParsedMail
 from bridge.connectors.mail.refusals import ADDRESS, is_for_good, refused_addresses, words_a_refusal
+from bridge.connectors.mail.signing import message_id_in
 
 _DAEMON = re.compile(
     r"^(mail(er|ing)?-?daemon|postmaster|mail-?delivery|mdaemon|noreply-mailer|smtp-daemon|mailadmin|mailsvc|"
@@ -162,6 +163,12 @@ def _recipient_status(group: Message) -> tuple[str, bool | None] | None:
 
 def _is_from_a_daemon(mail: Message, sender: str) -> bool:
     return bool(_DAEMON.match(sender)) or (has_null_sender(mail) and report_type(mail) == "delivery-status")
+
+
+def named_by_envelope(mail: Message, ours: Iterable[str]) -> str:
+    """The Message-ID of the mail whose own envelope sender this one was sent to (VERP); its signature is unchecked."""
+    named = (message_id_in(recipient, address) for recipient in headers.recipients(mail) for address in ours)
+    return next((one for one in named if one), "")
 
 
 def _failed_message_id(mail: Message, raw: bytes) -> str:

@@ -16,6 +16,7 @@ _LONGEST_FIELD = 20_000
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,900}>")
 #: RFC 5322 sets no limit to References; real threads stay far below this
 _MOST_REFERENCES = 50
+_RECIPIENTS = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To")
 _FOLDING = re.compile(r"[\r\n\t]+ *")
 
 
@@ -53,6 +54,12 @@ def addresses(values: Sequence[str]) -> tuple[str, ...]:
     """The addresses in raw values, in lower case. Read before decoding, so that a display name cannot pose as one."""
     found = (address.strip().lower() for _, address in getaddresses(list(values)))
     return tuple(address for address in found if "@" in address)
+
+
+def recipients(mail: Message) -> tuple[str, ...]:
+    """Every address that a mail was delivered to or written to, as far as its header tells."""
+    fields = (value for name in _RECIPIENTS for value in raw_fields(mail, name)[:_MOST_REFERENCES])
+    return tuple(dict.fromkeys(addresses(list(fields))))
 
 
 def message_ids(mail: Message, name: str) -> tuple[str, ...]:

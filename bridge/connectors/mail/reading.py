@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from bridge.connectors.mail import automatic
-from bridge.connectors.mail.bounce import bounce, is_notice_of_success, report_type
+from bridge.connectors.mail.bounce import bounce, is_notice_of_success, named_by_envelope, report_type
 from bridge.connectors.mail.matching import Match, OwnReferences, match, names_ours
 from bridge.connectors.mail.parsing import ParsedMail, header_only, parsed
 from bridge.connectors.mail.saying import Said, Saying
@@ -103,22 +103,25 @@ class MailReader:
         return self._settings.address.lower() in mail.senders and any(keys.verify_reference(str(one)) for one in ours)
 
     def _bounce(self, found: _Found, raw: bytes) -> Reading | None:
-        returned = bounce(found.mail, raw, found.start.sender, (self._settings.address.lower(),))
+        ours = (self._settings.address.lower(),)
+        returned = bounce(found.mail, raw, found.start.sender, ours)
         if returned is None:
             return None
+        quoted, by_envelope = returned.message_id, named_by_envelope(found.mail.message, ours)
+        # Only a bounce that names a mail of ours by our own signature is believed (checklist 32).
+        named = next((one for one in (quoted, by_envelope) if self._settings.keys.verify_message_id(one)), "")
+        engagement = found.known.by_message_id(named) if named else None
         reading = replace(
             found.as_("bounce", "apply", "delivery_failed" if returned.permanent else "delivery_late"),
-            bounced_message_id=returned.message_id,
+            bounced_message_id=named or quoted,
             bounced_recipients=returned.recipients,
             permanent=returned.permanent,
             automatic=True,
         )
-        # Only a bounce that quotes our own signed Message-ID is believed (checklist 32).
-        ours = self._settings.keys.verify_message_id(returned.message_id)
-        engagement = found.known.by_message_id(returned.message_id) if ours else None
         if engagement is None:
             return replace(reading, verdict="quarantine", reasons=("bounce_of_unknown_mail",))
-        return replace(reading, engagement=engagement, matched_by="bounced_message_id")
+        by = "bounced_message_id" if named == quoted else "envelope"
+        return replace(reading, engagement=engagement, matched_by=by)
 
     # ── whose mail it is ────────────────────────────────────────────────────────────────────────────────────────────
 

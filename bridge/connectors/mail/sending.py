@@ -38,7 +38,9 @@ class Submission:
         """
         self._settings.refuse_strangers(frozen.recipients, desk)
         with self.connection(desk) as server:
-            return _Transfer(server, self._settings.address, desk).run(frozen, stamped(frozen.content, attempt))
+            return _Transfer(server, self._settings.sender(frozen.message_id), desk).run(
+                frozen, stamped(frozen.content, attempt)
+            )
 
     @contextmanager
     def connection(self, desk: str = "") -> Iterator[smtplib.SMTP]:

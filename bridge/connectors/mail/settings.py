@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bridge.connectors.mail.signing import Keys
+from bridge.connectors.mail.signing import Keys, envelope_sender
 from bridge.domain.errors import ConfigurationError, FarSideError
 
 PRODUCTION = "production"
@@ -98,6 +98,8 @@ class MailSettings:
     largest_mail: int = 35_000_000
     #: whose Authentication-Results (RFC 8601) are believed; empty believes none
     authserv_id: str = ""
+    #: whether each mail has an envelope sender of its own, `local+…@domain`, to which its bounces come back
+    verp: bool = False
 
     def __post_init__(self) -> None:
         if self.address.count("@") != 1 or not self.address.isascii() or any(c.isspace() for c in self.address):
@@ -120,6 +122,10 @@ class MailSettings:
     def domain(self) -> str:
         """The domain of our address, which is also that of our Message-IDs."""
         return self.address.rpartition("@")[2].lower()
+
+    def sender(self, message_id: str) -> str:
+        """The envelope sender of a mail."""
+        return envelope_sender(self.address, message_id) if self.verp else self.address
 
     def tls(self) -> ssl.SSLContext:
         """Certificates and host names are always checked."""

@@ -21,6 +21,8 @@ _LOOKALIKES = str.maketrans("OIL", "011")
 _CODE_BYTES = 10
 _SHORTEST_KEY = 16
 _MESSAGE_ID = re.compile(r"<?cpsd\.([0-9a-f]{32})\.([0-9a-z]{16})@([a-z0-9.-]{1,255})>?", re.IGNORECASE)
+_ENVELOPE = re.compile(r"([^\s@]{1,64})\+([0-9a-f]{32})\.([0-9a-z]{16})@([a-z0-9.-]{1,255})")
+_LONGEST_LOCAL_PART = 64
 _SIGNED = re.compile(r"([0-9A-Z]{10})-([0-9A-Z]{16})", re.IGNORECASE)
 
 
@@ -68,6 +70,26 @@ class Keys:
     def _is_ours(self, purpose: bytes, value: str, code: str) -> bool:
         codes = [_code(secret, purpose, value) for secret in self.secrets]
         return any([hmac.compare_digest(expected, code) for expected in codes])  # noqa: C419 - all, in equal time
+
+
+def envelope_sender(address: str, message_id: str) -> str:
+    """An address of ours that names a mail: a bounce comes back to it even if it quotes nothing of the mail (VERP).
+
+    `cpsd+UUID.CODE@domain`; the plain address for other Message-IDs, and where RFC 5321 (4.5.3.1.1) leaves no room.
+    """
+    local, _, domain = address.rpartition("@")
+    match = _MESSAGE_ID.fullmatch(message_id.strip())
+    named = f"{local}+{match[1]}.{match[2]}".lower() if match else ""
+    return f"{named}@{domain}" if named and len(named) <= _LONGEST_LOCAL_PART else address
+
+
+def message_id_in(recipient: str, address: str) -> str:
+    """The Message-ID that an address of ours names, signature unchecked; empty if it names none."""
+    local, _, domain = address.lower().rpartition("@")
+    match = _ENVELOPE.fullmatch(recipient.strip().lower())
+    if match is None or (match[1], match[4]) != (local, domain):
+        return ""
+    return f"<cpsd.{match[2]}.{match[3]}@{domain}>"
 
 
 def looks_like_message_id(message_id: str) -> bool:

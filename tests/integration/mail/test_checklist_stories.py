@@ -76,6 +76,18 @@ def test_33_nothing_is_ever_sent_to_a_mail_without_a_sender(market):
     assert len(market.server.accepted) == accepted
 
 
+def test_34_a_bounce_that_quotes_nothing_comes_back_to_the_mails_own_address(market_with):
+    market = market_with(verp=True)
+    market.engaged()
+    sender = market.server.accepted[-1].sender
+    assert sender.startswith("cpsd+")
+    assert sender.endswith("@bridge.example")
+    market.put(market.filled("34-bounce-without-the-original").replace(b"@ENVELOPE@", sender.encode()))
+    market.world.cycle(2)
+    assert states(market) == APPLIED
+    assert market.world.engagement().undeliverable
+
+
 def test_35_a_complaint_about_our_mail_raises_an_alert(market):
     market.engaged()
     market.arrives("35-abuse-report")

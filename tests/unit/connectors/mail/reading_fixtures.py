@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bridge.connectors.mail.reading import MailReader
 from bridge.connectors.mail.settings import MailSettings
-from bridge.connectors.mail.signing import Keys
+from bridge.connectors.mail.signing import Keys, envelope_sender
 from bridge.connectors.mail.writing import Writer
 from bridge.domain.agreement import Agreement, Desk, EmailMethod, Mode, StatusRule
 from bridge.domain.engagement import Engagement, State
@@ -99,6 +99,7 @@ def filled(raw):
         ("@SUBJECT@", subject(ASKED)),
         ("@MESSAGE_ID@", message_id(ASKED)),
         ("@SIGNED@", signed),
+        ("@ENVELOPE@", envelope_sender(SETTINGS.address, message_id(ASKED))),
         ("@TRUNCATED@", signed[:18]),
     ):
         raw = raw.replace(mark.encode(), value.encode())

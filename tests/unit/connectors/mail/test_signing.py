@@ -1,6 +1,6 @@
 import pytest
 
-from bridge.connectors.mail.signing import Keys, looks_like_message_id
+from bridge.connectors.mail.signing import Keys, envelope_sender, looks_like_message_id, message_id_in
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.ids import DeliveryId, Reference
 
@@ -79,3 +79,18 @@ def test_a_short_key_is_refused_and_no_key_is_shown():
     with pytest.raises(ConfigurationError):
         Keys(())
     assert "old" not in repr(Keys((OLD,)))
+
+
+def test_an_envelope_sender_names_its_mail():
+    message_id = Keys((NEW,)).sign_message_id(DELIVERY, "bridge.example")
+    sender = envelope_sender("CPSD@bridge.example", message_id)
+    assert message_id_in(sender.upper(), "cpsd@bridge.example") == message_id
+    assert message_id_in(sender, "other@bridge.example") == ""
+    assert message_id_in("cpsd@bridge.example", "cpsd@bridge.example") == ""
+
+
+def test_an_envelope_sender_that_would_be_too_long_is_the_plain_address():
+    message_id = Keys((NEW,)).sign_message_id(DELIVERY, "bridge.example")
+    assert envelope_sender(f"{'a' * 14}@bridge.example", message_id).startswith(f"{'a' * 14}+")
+    assert envelope_sender(f"{'a' * 15}@bridge.example", message_id) == f"{'a' * 15}@bridge.example"
+    assert envelope_sender("cpsd@bridge.example", "<alert@bridge.example>") == "cpsd@bridge.example"
