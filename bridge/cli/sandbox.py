@@ -29,7 +29,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option
     https: Annotated[bool, typer.Option("--https", help="Serve over https, with a certificate of its own.")] = False,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same data.")] = 1,
-    cases: Annotated[int, typer.Option(help="Market-like cases to start with.", min=0)] = 0,
+    cases: Annotated[int, typer.Option(help="Market-like incidents and cases, of each, to start with.", min=0)] = 100,
     ready_file: Annotated[
         Path | None,
         typer.Option(help="Written once it serves: address, certificate and logins, as JSON.", metavar="FILE"),

@@ -33,10 +33,13 @@ class ServiceNowSandbox:
         https: bool = False,
         tables: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """`port=0` takes a free one. `cases` are seeded before it serves. `directory` keeps the data over a restart.
+        """`port=0` takes a free one. `directory` keeps the data over a restart.
+
+        `cases` are seeded before it serves, and as many incidents, unless the directory holds data from before.
 
         `https` serves with a certificate of its own authority. `tables` are declared before it serves; see `declaring`.
         """
+        is_new = directory is None or not directory.exists() or not any(directory.iterdir())
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
         self._folders = ExitStack()
@@ -44,8 +47,8 @@ class ServiceNowSandbox:
         self.instance = Instance(seed, identity, directory)
         for given in tables:
             self.instance.declare(declaration(self.instance.schema, given))
-        if cases:
-            self.instance.seed_market(Market(cases), "sn_customerservice_case", seed, self.instance.clock.now())
+        for table in ("sn_customerservice_case", "incident") if cases and is_new else ():
+            self.instance.seed_market(Market(cases), table, seed, self.instance.clock.now())
         tls = self.certificate.context() if self.certificate else None
         self._server = Server(self.instance, "127.0.0.1", port, tls)
         self.instance.serve_at(self._server.url)

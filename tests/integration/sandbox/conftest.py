@@ -23,12 +23,15 @@ def _own_trust(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sandbox_command(tmp_path: Path) -> Iterator[Starter]:
-    """Start `cpsd-bridge sandbox` with options; what its ready file says. All are stopped when the test ends."""
+    """Start `cpsd-bridge sandbox`, empty unless the options say otherwise; what its ready file says.
+
+    All are stopped when the test ends.
+    """
     running: list[subprocess.Popen[bytes]] = []
 
     def start(*options: str) -> dict[str, Any]:
         ready = tmp_path / f"ready-{len(running)}.json"
-        command = [sys.executable, "-m", "bridge.cli", "sandbox", "--ready-file", str(ready), *options]
+        command = [sys.executable, "-m", "bridge.cli", "sandbox", "--cases", "0", "--ready-file", str(ready), *options]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         running.append(process)
         deadline = time.monotonic() + 60

@@ -1,15 +1,19 @@
 """`cpsd-bridge sandbox`, as a team without an instance would use it."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import requests
 
-CASE = "/api/now/table/sn_customerservice_case"
+CASES = "sn_customerservice_case"
+CASE = f"/api/now/table/{CASES}"
 COMMAND = [sys.executable, "-m", "bridge.cli", "sandbox"]
 
 
@@ -34,6 +38,22 @@ def test_it_serves_https_under_a_certificate_that_the_ready_file_names(sandbox_c
             client.get(ready["url"] + CASE, timeout=30)
         again = requests.get(ready["url"].replace("127.0.0.1", "localhost") + CASE, verify=ready["ca"], timeout=30)
         assert again.status_code == 401
+
+
+def amounts(ready):
+    with session(ready) as client:
+        asked = [client.get(f"{ready['url']}/api/now/table/{table}", timeout=30) for table in (CASES, "incident")]
+        return [int(answer.headers["X-Total-Count"]) for answer in asked]
+
+
+def test_it_starts_with_cases_and_incidents_and_does_not_add_more_over_a_restart(sandbox_command, tmp_path):
+    kept = ("--data-dir", str(tmp_path / "kept"), "--cases", "7")
+    first = sandbox_command(*kept)
+    assert amounts(first) == [7, 7]
+    os.kill(first["pid"], signal.SIGTERM)
+    while Path(f"/proc/{first['pid']}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.02)
+    assert amounts(sandbox_command(*kept)) == [7, 7]
 
 
 def test_a_client_that_never_shakes_hands_holds_up_nobody(sandbox_command):
