@@ -1,8 +1,11 @@
+import tracemalloc
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bridge.domain.errors import UntrustedAnswer
+from bridge.ports import Page
 from bridge.sync.backfill import Span, backfill
 from tests.pulling.memory import MemoryStore
 from tests.pulling.tables import CASES, START, Row, StillTable
@@ -71,3 +74,36 @@ def test_an_instance_without_counts_is_read_without_a_total():
     _, told = run(table(800, counts=False), store)
     assert {total for _, total in told} == {None}
     assert len(store.state.revisions) == 500
+
+
+def test_it_needs_the_memory_of_two_pages_however_many_there_are(quick_store):
+    def peak(count, page_size):
+        span = Span(START, START + timedelta(seconds=count))
+        source = Endless(count)
+        tracemalloc.start()
+        stream = replace(CASES, name=f"cases{count}")
+        report = backfill(source, quick_store, stream, span, page_size=page_size, told=lambda *_: None)
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert report.complete
+        assert report.rows >= count
+        return highest
+
+    few = peak(1_000, 250)
+    assert peak(5_000, 250) < few * 1.5
+
+
+class Endless:
+    """A table whose rows are made when they are asked for, with texts of some length."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def page(self, stream, window, limit):
+        first, end = (int((edge - START).total_seconds()) for edge in (window.lo, window.hi))
+        rows = [self.row(number, stream.table) for number in range(first, min(end, self.count, first + limit))]
+        return Page(tuple(rows), min(end, self.count) - first, START)
+
+    def row(self, number, table):
+        case = Row(f"{self.count:016x}{number:016x}", START + timedelta(seconds=number)).case(table)
+        return replace(case, values={**case.values, "description": f"No reads for {number}. " * 40})
