@@ -6,9 +6,10 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bridge.connectors.snow import files, records
+from bridge.connectors.snow.batch import Batches
 from bridge.connectors.snow.checks import Checks
 from bridge.connectors.snow.columns import ATTACHMENT, JOURNAL, MEMBER
 from bridge.connectors.snow.connection import Connection, Patience
@@ -20,10 +21,22 @@ from bridge.connectors.snow.session import Session
 from bridge.connectors.snow.vanished import why_gone
 from bridge.domain.case import Case, profile_of
 from bridge.domain.delivery import Receipt
+from bridge.domain.errors import BridgeError
 from bridge.domain.facts import Gone
 from bridge.domain.ids import SysId
 from bridge.mapping.entries import attachment_entry, journal_entry
-from bridge.ports import AttachmentEntry, CheckResult, Clock, JournalEntry, Page, Random, Stamps, Stream, Window
+from bridge.ports import (
+    AttachmentEntry,
+    CheckResult,
+    Clock,
+    JournalEntry,
+    Page,
+    Random,
+    RecordWrite,
+    Stamps,
+    Stream,
+    Window,
+)
 
 __all__ = ["Basic", "ClientCredentials", "Connection", "Login", "Patience", "ServiceNow"]
 
@@ -52,6 +65,7 @@ class ServiceNow:
         """
         self._session = Session(connection, login, clock=clock, monotonic=monotonic)
         self._reader = Reader(self._session, Repeating(connection.patience, random, sleep), dict(fields or {}))
+        self._batches = Batches(self._session, monotonic=monotonic)
         self._checks = Checks(self._reader, clock, user)
 
     def server_time(self) -> datetime:
@@ -95,6 +109,9 @@ class ServiceNow:
 
     def write(self, table: str, sys_id: SysId, body: Mapping[str, str]) -> Receipt:
         return records.write(self._reader, table, sys_id, body)
+
+    def write_many(self, writes: Sequence[RecordWrite], within: timedelta) -> tuple[Receipt | BridgeError, ...]:
+        return records.write_many(self._batches, writes, within.total_seconds())
 
     def attach(self, table: str, sys_id: SysId, name: str, content_type: str, content: bytes) -> Receipt:
         return files.attach(self._reader, table, sys_id, name, content_type, content)

@@ -23,11 +23,13 @@ from bridge.ports.desks import (
 )
 from bridge.ports.servicenow import (
     AttachmentEntry,
+    BatchWriter,
     CaseSource,
     CheckResult,
     CheckStatus,
     JournalEntry,
     Page,
+    RecordWrite,
     Stamp,
     Stamps,
     Stream,
@@ -49,6 +51,7 @@ from bridge.ports.store import (
 __all__ = [
     "Alerts",
     "AttachmentEntry",
+    "BatchWriter",
     "CaseRecord",
     "CaseSource",
     "CheckResult",
@@ -75,6 +78,7 @@ __all__ = [
     "ReadAttachment",
     "Reader",
     "Reading",
+    "RecordWrite",
     "Stamp",
     "Stamps",
     "Store",

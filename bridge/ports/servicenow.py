@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from bridge.domain.case import Case
 from bridge.domain.delivery import Receipt
+from bridge.domain.errors import BridgeError
 from bridge.domain.facts import Gone
 from bridge.domain.ids import SysId
 
@@ -81,6 +82,15 @@ class AttachmentEntry:
     sha256: str
     author: str
     created_on: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecordWrite:
+    """A change of one record: column -> value."""
+
+    table: str
+    sys_id: SysId
+    body: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +194,16 @@ class CaseSource(Protocol):
 
     def check(self, streams: Sequence[Stream], fields: Mapping[str, Sequence[str]]) -> Iterator[CheckResult]:
         """Prove address, login, permissions, time zone, fields and clocks before the first pull."""
+        ...
+
+
+class BatchWriter(Protocol):
+    """A ServiceNow that takes many changes in few calls."""
+
+    def write_many(self, writes: Sequence[RecordWrite], within: timedelta) -> tuple[Receipt | BridgeError, ...]:
+        """PATCHes of different records; what became of each, in their order, with the same meaning as `write` has.
+
+        No call begins later than `within` from now, and one takes at most 45 s; what was not sent by then has
+        `TryLater`. Raises `UsageError` when a record comes twice: the order of parts within a call is the platform's.
+        """
         ...

@@ -31,6 +31,8 @@ class Connection:
     connect_timeout: float = 10.0
     #: seconds to wait for the next bytes of an answer; the platform itself gives up after 60 s (Table API quota)
     read_timeout: float = 65.0
+    #: seconds to wait for the answer of a batch, which the platform works on for 30 s at most
+    batch_timeout: float = 35.0
     #: certificates to trust instead of the usual ones
     ca_bundle: Path | None = None
     #: the configuration asserts that no ACL hides a row from the integration user: needed where counts are missing

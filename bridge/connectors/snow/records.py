@@ -6,23 +6,33 @@ Each call gets a Resource and parameters of its own, because pysnow carries the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from pysnow import ParamsBuilder, Resource
 from pysnow.exceptions import PysnowException
 
 from bridge.connectors.snow.answers import distrust
+from bridge.connectors.snow.batch import Batches, Outcome, Part
 from bridge.connectors.snow.columns import asked
 from bridge.connectors.snow.query import record_id, table_name
-from bridge.connectors.snow.reading import Reader
+from bridge.connectors.snow.reading import TABLE_PATH, Reader
 from bridge.connectors.snow.rows import cases, shape
 from bridge.domain.case import Case
 from bridge.domain.delivery import Receipt
-from bridge.domain.errors import NotFound
+from bridge.domain.errors import BridgeError, NotFound, UsageError
 from bridge.domain.ids import SysId
+from bridge.ports import RecordWrite
 
 _RECEIPT_FIELDS = ("sys_id", "sys_mod_count", "sys_updated_on")
+_WRITING: Mapping[str, str] = {
+    "sysparm_fields": ",".join(_RECEIPT_FIELDS),
+    "sysparm_display_value": "false",
+    "sysparm_exclude_reference_link": "true",
+    # Values are raw and times are UTC, whatever the integration user's profile says.
+    "sysparm_input_display_value": "false",
+}
 
 
 def read(reader: Reader, table: str, sys_id: SysId) -> Case | None:
@@ -41,14 +51,34 @@ def write(reader: Reader, table: str, sys_id: SysId, body: Mapping[str, str]) ->
     The receipt tells revision and time, so that the shadow knows its own write. It names no journal entry: the answer
     to a PATCH does not tell which one it made.
     """
-    params = {
-        "sysparm_fields": ",".join(_RECEIPT_FIELDS),
-        "sysparm_display_value": "false",
-        "sysparm_exclude_reference_link": "true",
-        # Values are raw and times are UTC, whatever the integration user's profile says.
-        "sysparm_input_display_value": "false",
-    }
-    row = _call(reader, "PATCH", table, sys_id, params, json.dumps(dict(body)))
+    return _receipt(sys_id, _call(reader, "PATCH", table, sys_id, _WRITING, json.dumps(dict(body))))
+
+
+def write_many(batches: Batches, writes: Sequence[RecordWrite], within: float) -> tuple[Receipt | BridgeError, ...]:
+    """PATCHes of different records, in as few calls as possible; each has an outcome of its own."""
+    records = [(write.table, write.sys_id) for write in writes]
+    if len(set(records)) < len(records):
+        raise UsageError("one record is written twice in one go", remedy="write it again after the first is settled")
+    outcomes = batches.send([_part(write) for write in writes], within)
+    return tuple(_settled(write, outcome) for write, outcome in zip(writes, outcomes, strict=True))
+
+
+def _part(write: RecordWrite) -> Part:
+    target = f"{TABLE_PATH}{table_name(write.table)}/{record_id(write.sys_id)}?{urlencode(_WRITING)}"
+    return Part("PATCH", target, json.dumps(dict(write.body)).encode())
+
+
+def _settled(write: RecordWrite, outcome: Outcome) -> Receipt | BridgeError:
+    if isinstance(outcome, BridgeError):
+        return outcome
+    row = outcome.result
+    try:
+        return _receipt(write.sys_id, row if isinstance(row, dict) else {})
+    except BridgeError as error:
+        return error
+
+
+def _receipt(sys_id: SysId, row: Mapping[str, str]) -> Receipt:
     if row.get("sys_id") != sys_id:
         raise distrust("PATCH", "the answer names another record")
     return Receipt(detail={name: row.get(name, "") for name in _RECEIPT_FIELDS[1:]})

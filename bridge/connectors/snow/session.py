@@ -103,6 +103,17 @@ class Session:
                     raise distrust("GET", f"a body of more than {limit} bytes")
             return bytes(body), response.headers
 
+    def batch(self, path: str, content: bytes, headers: Mapping[str, str]) -> requests.Response:
+        """The answer to a batch as it came, for whoever judges its parts. Raises only when there is none."""
+        patience = (self.connection.connect_timeout, self.connection.batch_timeout)
+        url = self.connection.base + path
+        with self._exchange("POST", url, None, content, headers, timeout=patience) as response:
+            return response
+
+    def now(self) -> datetime:
+        """Our own clock, for a Retry-After that is a date."""
+        return self._clock.now()
+
     def heard(self, within: float) -> datetime | None:
         """ServiceNow's clock, if an answer told it within the last `within` seconds."""
         heard = self._heard
@@ -134,6 +145,7 @@ class Session:
         headers: Mapping[str, str] | None,
         *,
         stream: bool = False,
+        timeout: tuple[float, float] | None = None,
     ) -> Iterator[requests.Response]:
         """A slot of the budget, a request in it, sent a second time only after a 401 that new credentials may cure."""
 
@@ -147,7 +159,7 @@ class Session:
                     headers=headers,
                     auth=auth,
                     stream=stream,
-                    timeout=self.connection.timeout,
+                    timeout=timeout or self.connection.timeout,
                     verify=self.connection.verify,
                     allow_redirects=False,
                 )

@@ -93,7 +93,7 @@ def servicenow(instance: Instance, wall: Wall) -> Iterator[ServiceNow]:
 def reach(instance: Instance, wall: Wall, *, secret: str = "", **options: Any) -> ServiceNow:
     """A connector that logs in with the sandbox's OAuth client, and waits no longer than a test may."""
     client = instance.sandbox.description["oauth"]
-    connection = Connection(instance.url, read_timeout=0.4, patience=Patience(attempts=6))
+    connection = Connection(instance.url, read_timeout=0.4, batch_timeout=20, patience=Patience(attempts=6))
     login = ClientCredentials(
         connection, client["client_id"], secret or client["client_secret"], monotonic=wall.monotonic
     )
