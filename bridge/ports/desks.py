@@ -109,6 +109,10 @@ class Reading:
     until: datetime | None = None
     direction: DeskName | None = None
     message_id: str = ""
+    #: Message-IDs of others that belong to the same engagement: what a provider made of ours, what is answered
+    also_known: tuple[str, ...] = ()
+    #: handed on by a mailing list, as it is to everybody on it
+    from_list: bool = False
     #: bounce: the message that failed, its recipients, and whether for good
     bounced_message_id: str = ""
     bounced_recipients: tuple[str, ...] = ()

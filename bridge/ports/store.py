@@ -239,12 +239,24 @@ class Transaction(Correspondence, Protocol):
         case: SysId | None = None,
         engagement: EngagementId | None = None,
     ) -> None: ...
+    def know_mail(self, message_id: str, engagement: EngagementId, item: int | None = None) -> None:
+        """Remember a Message-ID that others made, and the first item that came under it; what is known stays."""
+        ...
+
+    def first_item(self, message_id: str) -> int | None:
+        """The first item that came under a Message-ID, as far as it was matched to an engagement."""
+        ...
+
     def bind_journal(self, entry: SysId, delivery: DeliveryId) -> bool:
         """Bind a journal entry of ours to its delivery, uniquely both ways; False if either is bound elsewhere."""
         ...
 
     # trail
     def record(self, event: TrailEvent) -> int: ...
+    def count_events(self, case: SysId, kind: str, who: str, since: datetime) -> int:
+        """How often something of a kind happened to a case through somebody since then."""
+        ...
+
     def story(self, case: SysId) -> tuple[ToldEvent, ...]: ...
 
     # controls

@@ -31,7 +31,7 @@ from bridge.domain.errors import StaleCase
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName, EngagementId, Reference, SysId
 from bridge.store.failures import breaks
-from bridge.store.tables import attempt, engagement, outbox
+from bridge.store.tables import attempt, engagement, known_mail, outbox
 from bridge.store.tables.cases import IS_OPEN
 from bridge.store.work import Work
 
@@ -124,8 +124,9 @@ class Engagements(Work):
     def by_message_id(self, message_id: str) -> EngagementId | None:
         if not message_id:
             return None
-        statement = select(outbox.c.engagement).where(outbox.c.message_id == message_id)
-        return self._execute(statement.order_by(outbox.c.seq)).scalars().first()
+        sent = select(outbox.c.engagement).where(outbox.c.message_id == message_id).order_by(outbox.c.seq)
+        known = select(known_mail.c.engagement).where(known_mail.c.message_id == message_id)
+        return self._execute(sent).scalars().first() or self._execute(known).scalar_one_or_none()
 
     def by_desk_reference(self, desk: DeskName, reference: str) -> EngagementId | None:
         """The open engagement with this reference, else the latest; None where several could be meant."""

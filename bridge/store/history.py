@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, func, select
 
 import bridge
 from bridge.domain.ids import SysId
@@ -41,6 +41,12 @@ class History(Work):
             values[row.event][row.name] = row.value.decode()
         rows = self._execute(select(event).where(of_case).order_by(event.c.id))
         return tuple(_told(row, values.get(row.id, {})) for row in rows)
+
+    def count_events(self, case: SysId, kind: str, who: str, since: datetime) -> int:
+        """How often something of a kind happened to a case through somebody since then."""
+        meant = event.c.case_id == case, event.c.kind == kind, event.c.who == who, event.c.at >= since
+        count: int = self._execute(select(func.count()).select_from(event).where(*meant)).scalar_one()
+        return count
 
     def erase_values(self, *, case: SysId | None = None, before: datetime | None = None) -> int:
         """Delete the personal values of a case's events, or of events older than an instant; how many there were."""

@@ -9,7 +9,7 @@ from sqlalchemy import Row, Select, exists, literal_column, select, update
 from bridge.domain.errors import StaleCase
 from bridge.domain.ids import DeliveryId, EngagementId, SysId
 from bridge.ports import InboxItem, InboxState, RawItem
-from bridge.store.tables import case_record, inbox, journal_binding
+from bridge.store.tables import case_record, inbox, journal_binding, known_mail
 from bridge.store.work import Work
 
 _PARKED = exists().where(case_record.c.sys_id == inbox.c.case_id, case_record.c.parked != "").correlate(inbox)
@@ -55,6 +55,16 @@ class Inbox(Work):
         unsettled = inbox.c.state.in_([InboxState.NEW.value, InboxState.QUARANTINED.value])
         if not self._changes(update(inbox).where(inbox.c.id == item, unsettled).values(changes)):
             raise StaleCase(f"item {item} of the inbox is settled already, or there is none")
+
+    def know_mail(self, message_id: str, engagement: EngagementId, item: int | None = None) -> None:
+        values = {"message_id": message_id, "engagement": engagement, "item": item}
+        if not self._changes(self._insert(known_mail).on_conflict_do_nothing(), values) and item is not None:
+            unnamed = known_mail.c.message_id == message_id, known_mail.c.item.is_(None)
+            self._changes(update(known_mail).where(*unnamed).values(item=item))
+
+    def first_item(self, message_id: str) -> int | None:
+        named = select(known_mail.c.item).where(known_mail.c.message_id == message_id)
+        return self._execute(named).scalar_one_or_none()
 
     def bind_journal(self, entry: SysId, delivery: DeliveryId) -> bool:
         values = {"entry": entry, "delivery": delivery, "bound_at": self.now()}

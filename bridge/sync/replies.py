@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bridge.domain.delivery import Delivery
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import StoreError
-from bridge.domain.facts import Bounced, Fact, MessageKind, Report
+from bridge.domain.facts import Bounced, Fact, MessageKind, Report, ReportKind
 from bridge.ports import InboxItem, InboxState, Reading, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.casework import Casework, Cause
@@ -15,6 +16,11 @@ from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
+#: so many mails of one desk about one engagement in so long a time are machines answering each other
+MOST_AT_ONCE = 12
+_LONGEST_KEPT = 300
+STORM = timedelta(minutes=10)
+_GRAVE = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
 _FINAL = {"file": InboxState.FILED, "drop": InboxState.DROPPED, "quarantine": InboxState.QUARANTINED}
 
 
@@ -28,9 +34,71 @@ def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem) -> Inbox
         return state
     reading = around.reader.receive(item.raw, item.received_at, tx)
     engagement = tx.engagement(reading.engagement) if reading.engagement else None
-    if reading.verdict != "apply" or engagement is None:
+    if engagement is None:
         return _set_aside(tx, around, item, reading, engagement)
+    reading = _seen_before(tx, around, item, reading, engagement)
+    if reading.verdict != "apply":
+        return _set_aside(tx, around, item, reading, engagement)
+    if _is_storm(tx, engagement):
+        return _broken_off(tx, around, item, reading, engagement)
     return take_reading(tx, around, item, reading, engagement, f"desk:{engagement.desk}")
+
+
+def _seen_before(
+    tx: Transaction, around: Surroundings, item: InboxItem, reading: Reading, engagement: Engagement
+) -> Reading:
+    """A Message-ID that came before on other contents: a mailing list's copy is filed, anything else is flagged."""
+    first = tx.first_item(reading.message_id) if reading.verdict == "apply" and _is_kept(reading.message_id) else None
+    if first is None or first == item.id:
+        return reading
+    if reading.from_list:
+        return replace(reading, verdict="file", reasons=(*reading.reasons, f"copy of item {first} by a mailing list"))
+    raise_alert(
+        tx,
+        around.instance,
+        "message_id_repeated",
+        f"items {first} and {item.id} have one Message-ID and different contents",
+        case=engagement.case,
+        number=engagement.case_number,
+        cause=f"inbox:{item.id}",
+    )
+    reasons = (*reading.reasons, f"its Message-ID was that of item {first}, which said something else")
+    return replace(reading, reasons=reasons, verdict="quarantine" if reading.report in _GRAVE else "apply")
+
+
+def _is_storm(tx: Transaction, engagement: Engagement) -> bool:
+    since = tx.now() - STORM
+    return tx.count_events(engagement.case, "item_received", f"desk:{engagement.desk}", since) >= MOST_AT_ONCE
+
+
+def _broken_off(
+    tx: Transaction, around: Surroundings, item: InboxItem, reading: Reading, engagement: Engagement
+) -> InboxState:
+    """The breaker: kept for a person, with one alarm an hour, so that no two machines go round through us."""
+    why = f"more than {MOST_AT_ONCE} mails in {STORM.seconds // 60} minutes: machines may be answering each other"
+    _settle(tx, item, replace(reading, reasons=(*reading.reasons, why)), engagement, InboxState.QUARANTINED)
+    raise_alert(
+        tx,
+        around.instance,
+        "mail_loop",
+        f"{engagement.desk} about {engagement.case_number}: {why}",
+        case=engagement.case,
+        number=engagement.case_number,
+        cause=f"engagement:{engagement.id} {tx.now():%Y-%m-%dT%H}",
+    )
+    return InboxState.QUARANTINED
+
+
+def _learn(tx: Transaction, item: InboxItem, reading: Reading, engagement: Engagement) -> None:
+    """Remember by which Message-IDs the far side knows this conversation."""
+    for message_id in reading.also_known:
+        tx.know_mail(message_id, engagement.id)
+    if reading.kind != "own" and reading.matched_by and _is_kept(reading.message_id):
+        tx.know_mail(reading.message_id, engagement.id, item.id)
+
+
+def _is_kept(message_id: str) -> bool:
+    return 0 < len(message_id) <= _LONGEST_KEPT and message_id.isascii() and message_id.isprintable()
 
 
 def take_reading(
@@ -40,6 +108,7 @@ def take_reading(
     record = tx.case(engagement.case)
     if record is None:
         raise StoreError(f"the case of {engagement.reference} is not in the store", remedy="restore the backup whole")
+    _learn(tx, item, reading, engagement)
     work = Casework(tx, around, record, Cause(who, _cause(item, reading)))
     work.event(
         "item_received",
@@ -116,6 +185,25 @@ def _set_aside(
 ) -> InboxState:
     """File, drop or quarantine; nothing is lost and each decision has its reason."""
     state = _FINAL.get(reading.verdict, InboxState.QUARANTINED)
+    if engagement is not None and state is not InboxState.QUARANTINED:
+        _learn(tx, item, reading, engagement)
+    why = _settle(tx, item, reading, engagement, state)
+    if state is InboxState.QUARANTINED:
+        raise_alert(
+            tx,
+            around.instance,
+            "quarantined",
+            f"item {item.id} ({item.source}): {why}",
+            case=engagement.case if engagement else None,
+            cause=f"inbox:{item.id}",
+        )
+    return state
+
+
+def _settle(
+    tx: Transaction, item: InboxItem, reading: Reading, engagement: Engagement | None, state: InboxState
+) -> str:
+    """Settle an item without applying it, with its event; returns why."""
     why = "; ".join(reading.reasons) or "it belongs to no engagement that is known"
     case = engagement.case if engagement else None
     tx.settle_item(item.id, state, why, case=case, engagement=engagement.id if engagement else None)
@@ -134,16 +222,7 @@ def _set_aside(
             {"sender": reading.sender},
         )
     )
-    if state is InboxState.QUARANTINED:
-        raise_alert(
-            tx,
-            around.instance,
-            "quarantined",
-            f"item {item.id} ({item.source}): {why}",
-            case=case,
-            cause=f"inbox:{item.id}",
-        )
-    return state
+    return why
 
 
 def _cause(item: InboxItem, reading: Reading) -> str:

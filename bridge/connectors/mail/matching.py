@@ -1,7 +1,8 @@
 """Which engagement a mail belongs to.
 
 In this order, the first that names a known engagement wins: a signed Message-ID that the mail answers, a signed
-subject tag, a signed reference line in the body, the desk's own reference. Where the signed ones disagree, the first
+subject tag, a signed reference line in the body, a mail of others that is known to belong to one, the desk's own
+reference. Where the signed ones disagree, the first
 wins and the conflict is told.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bridge.connectors.mail.parsing import ParsedMail
-from bridge.connectors.mail.signing import Keys, looks_like_message_id
+from bridge.connectors.mail.signing import Keys, is_plain_message_id, looks_like_message_id
 from bridge.connectors.mail.wording import BODY_REFERENCE, SUBJECT_TAG
 from bridge.domain.ids import DeskName, EngagementId
 from bridge.ports import Correspondence
@@ -63,6 +64,9 @@ def _unsigned(
 ) -> Match:
     if any(not claim.signed for claim in claims):
         return Match(forged=True, reasons=("forged_reference",))
+    answered = _of_thread(mail, known)
+    if answered:
+        return Match(answered[0], "thread", len(answered) > 1, reasons=("matched_by_thread",))
     engagements = {
         engagement
         for desk in desks
@@ -74,6 +78,13 @@ def _unsigned(
     if engagements:
         return Match(conflict=True, reasons=("desk_references_disagree",))
     return Match(reasons=("reference_unknown",) if claims else ("no_reference",))
+
+
+def _of_thread(mail: ParsedMail, known: Correspondence) -> list[EngagementId]:
+    """The engagements of mails of others that this one answers: their own earlier one, or ours under another name."""
+    answered = [one for one in mail.answers if is_plain_message_id(one)][:_MOST_CLAIMS]
+    found = (known.by_message_id(one) for one in answered)
+    return list(dict.fromkeys(one for one in found if one is not None))
 
 
 def _is_forged(claims: list[Claim], best: Claim, known: Correspondence) -> bool:

@@ -18,6 +18,7 @@ from email.policy import compat32
 from bridge.connectors.mail import headers
 from bridge.connectors.mail.charsets import decoded
 from bridge.connectors.mail.html import text_of
+from bridge.connectors.mail.signing import is_plain_message_id
 from bridge.connectors.mail.smime import NotSigned, signed_content
 from bridge.ports import ReadAttachment
 
@@ -25,6 +26,7 @@ _MOST_PARTS = 500
 _MOST_MULTIPARTS = 300
 _MULTIPART = re.compile(rb"^Content-Type:\s{0,20}multipart/", re.IGNORECASE | re.MULTILINE)
 _DEEPEST = 40
+_MOST_ANSWERED = 3
 _LONGEST_TEXT = 200_000
 _UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\\/]+")
 _LONGEST_NAME = 150
@@ -48,6 +50,9 @@ class ParsedMail:
     answers: tuple[str, ...]
     date: datetime | None
     text: str
+    #: the Message-IDs of others that this mail is a direct answer to
+    answers_others: tuple[str, ...] = ()
+    from_list: bool = False
     attachments: tuple[ReadAttachment, ...] = ()
     #: headers and text of mails that are attached
     embedded: tuple[str, ...] = ()
@@ -100,6 +105,8 @@ def _assembled(message: Message, found: _Found) -> ParsedMail:
         answers=tuple(dict.fromkeys((*reversed(replied), *reversed(references)))),
         date=headers.date(message),
         text="\n".join(found.texts)[:_LONGEST_TEXT],
+        answers_others=tuple(one for one in replied[:_MOST_ANSWERED] if is_plain_message_id(one)),
+        from_list=bool(headers.raw_field(message, "List-Id")),
         attachments=_distinctly_named(found.attachments),
         embedded=tuple(found.embedded),
         encrypted=found.encrypted,

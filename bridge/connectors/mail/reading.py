@@ -18,6 +18,7 @@ from bridge.connectors.mail.parsing import ParsedMail, header_only, parsed
 from bridge.connectors.mail.saying import Said, Saying
 from bridge.connectors.mail.sender import Authentication, authentication, desk_of
 from bridge.connectors.mail.settings import MailSettings
+from bridge.connectors.mail.signing import is_plain_message_id
 from bridge.connectors.mail.subjects import is_forward
 from bridge.connectors.mail.text import new_text
 from bridge.domain.engagement import Engagement
@@ -73,6 +74,7 @@ class MailReader:
             desk=next(iter(desks)) if len(desks) == 1 else None,
             at=_earlier(mail.date, received_at),
             message_id=mail.message_id,
+            from_list=mail.from_list,
         )
         found = _Found(mail, start, desks, checked, known, received_at)
         about_mail = self._about_mail(found, raw)
@@ -85,7 +87,7 @@ class MailReader:
         if mail.oversize:
             return found.review("too_large")
         if self._is_own(mail):
-            return found.as_("own", "drop", "own_mail")
+            return self._own(found)
         if returned := self._bounce(found, raw):
             return returned
         kind = report_type(mail.message)
@@ -101,6 +103,16 @@ class MailReader:
             return True
         ours = mail.message.get_all("X-CPSD-Reference") or []
         return self._settings.address.lower() in mail.senders and any(keys.verify_reference(str(one)) for one in ours)
+
+    def _own(self, found: _Found) -> Reading:
+        """Our own mail, of which a provider may have made another Message-ID on its way here."""
+        keys, mail = self._settings.keys, found.mail
+        references = (keys.verify_reference(str(one)) for one in mail.message.get_all("X-CPSD-Reference") or [])
+        reference = next((one for one in references if one), None)
+        start = found.as_("own", "drop", "own_mail")
+        if reference is None or not is_plain_message_id(mail.message_id):
+            return start
+        return replace(start, engagement=found.known.by_reference(reference), also_known=(mail.message_id,))
 
     def _bounce(self, found: _Found, raw: bytes) -> Reading | None:
         ours = (self._settings.address.lower(),)
@@ -170,6 +182,7 @@ class MailReader:
             desk=engagement.desk,
             at=at,
             ordered=ordered,
+            also_known=() if matched.conflict or is_forward(found.mail.subject) else found.mail.answers_others,
         )
         mail = found.mail
         if mail.encrypted:

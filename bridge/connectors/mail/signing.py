@@ -23,6 +23,7 @@ _SHORTEST_KEY = 16
 _MESSAGE_ID = re.compile(r"<?cpsd\.([0-9a-f]{32})\.([0-9a-z]{16})@([a-z0-9.-]{1,255})>?", re.IGNORECASE)
 _ENVELOPE = re.compile(r"([^\s@]{1,64})\+([0-9a-f]{32})\.([0-9a-z]{16})@([a-z0-9.-]{1,255})")
 _LONGEST_LOCAL_PART = 64
+_LONGEST_KEPT = 300
 _SIGNED = re.compile(r"([0-9A-Z]{10})-([0-9A-Z]{16})", re.IGNORECASE)
 
 
@@ -95,6 +96,12 @@ def message_id_in(recipient: str, address: str) -> str:
 def looks_like_message_id(message_id: str) -> bool:
     """Whether a Message-ID claims to be one of ours."""
     return _MESSAGE_ID.fullmatch(message_id.strip()) is not None
+
+
+def is_plain_message_id(message_id: str) -> bool:
+    """Whether a Message-ID is of somebody else's making, and of a form that may be kept and looked up."""
+    plain = message_id.isascii() and message_id.isprintable() and len(message_id) <= _LONGEST_KEPT
+    return plain and not looks_like_message_id(message_id)
 
 
 def _code(secret: bytes, purpose: bytes, value: str) -> str:

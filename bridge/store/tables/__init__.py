@@ -3,7 +3,7 @@
 from bridge.store.tables.base import metadata
 from bridge.store.tables.cases import case_record, engagement, kinship
 from bridge.store.tables.events import event, event_value
-from bridge.store.tables.inbox import inbox, journal_binding
+from bridge.store.tables.inbox import inbox, journal_binding, known_mail
 from bridge.store.tables.landing import cursor, revision
 from bridge.store.tables.operation import control, heartbeat
 from bridge.store.tables.outbox import attempt, outbox
@@ -20,6 +20,7 @@ __all__ = [
     "inbox",
     "journal_binding",
     "kinship",
+    "known_mail",
     "metadata",
     "outbox",
     "revision",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text, UniqueConstraint, text
 
 from bridge.store.columns import SERIAL, Instant, Octets, Words
 from bridge.store.tables.base import metadata, words
@@ -30,6 +30,16 @@ Index(
     inbox.c.id,
     sqlite_where=text("state = 'quarantined'"),
     postgresql_where=text("state = 'quarantined'"),
+)
+
+#: Message-IDs that are not of our making: of mails that came, and those that a provider gave to ours on the way.
+known_mail = Table(
+    "known_mail",
+    metadata,
+    Column("message_id", Text, primary_key=True),
+    Column("engagement", Text, nullable=False),
+    #: the first item that came under it; empty where it was only named
+    Column("item", BigInteger),
 )
 
 #: Uniquely both ways: a second binding of either is a duplicate.

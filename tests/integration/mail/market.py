@@ -9,14 +9,14 @@ from bridge.connectors.mail.collecting import MailboxCollector
 from bridge.connectors.mail.reading import MailReader
 from bridge.connectors.mail.writing import Writer
 from bridge.domain.agreement import EmailMethod
-from tests.syncing.world import DCC, LDSO, build, desk
+from tests.syncing.world import DCC, LDSO, REC, build, desk
 from tests.unit.connectors.mail.reading_fixtures import CORPUS
 
 ADDRESS = "cpsd@bridge.example"
 #: the engagement opens here; the files of the corpus answer two hours later
 OPENED = datetime(2026, 7, 21, 9, 0, tzinfo=UTC)
 ANSWERED = datetime(2026, 7, 21, 11, 5, tzinfo=UTC)
-RECIPIENTS = {DCC: ("servicedesk@dcc.example",), LDSO: ("servicedesk@ldso.example",)}
+RECIPIENTS = {DCC: ("servicedesk@dcc.example",), LDSO: ("servicedesk@ldso.example",), REC: ("servicedesk@rec.example",)}
 
 
 class Market:
@@ -86,6 +86,10 @@ class Market:
         with self.world.store.reading() as tx:
             found = (tx.inbox_item(number) for number in range(1, 500))
             return [(one.state.value, one.reason) for one in found if one is not None and one.source == "mail:INBOX"]
+
+    def reasons(self):
+        """Why each applied mail was read as it was, oldest first."""
+        return [told.event.facts["reasons"] for told in self.world.events("item_received")]
 
     def notes(self):
         """How many work notes of ours the case has."""

@@ -11,8 +11,10 @@ from bridge.connectors.mail.collecting import MailboxCollector
 from bridge.connectors.mail.mailbox import Mailbox
 from bridge.connectors.mail.positions import StorePositions
 from bridge.domain.errors import StoreError
+from bridge.sync.replies import MOST_AT_ONCE
 from tests.servers.tcp_proxy import Fault, FaultProxy
 from tests.syncing.servicenow import Fault as Outage
+from tests.syncing.world import DCC, LDSO, REC
 
 APPLIED = ["applied"]
 
@@ -21,10 +23,92 @@ def states(market):
     return [state for state, _ in market.items()]
 
 
+def reason(market):
+    return market.items()[-1][1]
+
+
 def both(market, *files):
     for file in files:
         market.put(market.filled(file))
     market.world.cycle(2)
+
+
+def test_16_the_identity_that_a_provider_gave_our_mail_is_known_once_it_was_seen(market):
+    market.engaged()
+    market.arrives("16-answers-the-rewritten-identity")
+    assert states(market) == ["quarantined"]
+    market.arrives("16-answers-the-rewritten-identity-with-our-tag")
+    market.put(market.filled("16-answers-the-rewritten-identity").replace(b"<r16a@", b"<r16c@"))
+    market.world.cycle(2)
+    assert states(market)[1:] == ["applied", "applied"]
+    assert "matched_by_thread" in market.reasons()[-1]
+
+
+def test_16_so_it_is_where_our_own_mail_comes_back_under_it(market):
+    market.engaged()
+    ours = market.sent()[-1].as_bytes()
+    market.put(ours.replace(market.sent()[-1]["Message-ID"].encode(), b"<0102018f@eu-west.provider.example>"))
+    market.world.cycle(2)
+    market.arrives("16-answers-the-rewritten-identity")
+    assert states(market) == ["dropped", "applied"]
+
+
+def test_16_another_desk_gains_nothing_by_knowing_the_identity(market):
+    market.engaged()
+    market.arrives("16-answers-the-rewritten-identity-with-our-tag")
+    stolen = market.filled("16-answers-the-rewritten-identity").replace(b"jo.watt@dcc", b"eve@ldso")
+    market.put(stolen)
+    market.world.cycle(2)
+    assert market.items()[-1] == ("quarantined", "sender_not_of_desk")
+
+
+def test_22_a_desk_that_acknowledges_everything_without_saying_that_it_is_a_machine_ends_at_the_breaker(market):
+    market.engaged()
+    written = market.notes()
+    _chatter(market, [DCC], 40)
+    assert len(market.sent()) == 1
+    assert states(market).count("applied") == MOST_AT_ONCE
+    assert states(market).count("quarantined") == 40 - MOST_AT_ONCE
+    assert market.world.alerts.codes() == ["mail_loop"]
+    assert market.notes() <= written + MOST_AT_ONCE
+    market.later(minutes=11)
+    market.put(_acknowledgement(market, DCC, 99))
+    market.world.cycle(2)
+    assert states(market)[-1] == "applied"
+
+
+def test_23_a_ring_of_three_desks_ends_at_the_breaker(market):
+    market.engaged()
+    for desk in (LDSO, REC):
+        market.world.note(f"#engage @{desk}")
+    market.world.cycle(4)
+    _chatter(market, [DCC, LDSO, REC], 45)
+    assert [len(market.sent(desk)) for desk in (DCC, LDSO, REC)] == [1, 1, 1]
+    assert market.world.alerts.codes() == ["mail_loop"] * 3
+    assert states(market).count("applied") == 3 * MOST_AT_ONCE
+
+
+def _chatter(market, desks, count):
+    """Each desk in turn acknowledges what the one before it said, three times a minute."""
+    for number in range(count):
+        market.put(_acknowledgement(market, desks[number % len(desks)], number))
+        market.clock.forward(seconds=2)
+    market.world.cycle(3)
+
+
+def _acknowledgement(market, desk, number):
+    raw = market.filled("22-acknowledges-without-any-automatic-field", desk)
+    return raw.replace(b"@NUMBER@", str(number).encode()).replace(b"dcc.example", f"{desk}.example".encode())
+
+
+def test_25_a_mailing_lists_copy_makes_no_second_entry(market):
+    market.engaged()
+    market.arrives("25-the-mail-itself")
+    notes = market.notes()
+    market.arrives("25-mailing-list-copy")
+    assert states(market) == ["applied", "filed"]
+    assert "copy of item" in reason(market)
+    assert market.notes() == notes
 
 
 @pytest.mark.parametrize("file", ["28-bounce-for-good", "30-bounce-without-a-standard"])
@@ -99,6 +183,16 @@ def test_42_one_mail_by_to_and_bcc_is_one_entry(market):
     market.engaged()
     both(market, "42-copy-by-to", "42-copy-by-bcc")
     assert states(market) == APPLIED
+
+
+def test_43_one_message_id_on_two_contents_is_two_mails_and_flagged(market):
+    market.engaged()
+    market.arrives("42-copy-by-to")
+    market.arrives("43-same-message-id-other-content")
+    assert states(market) == ["applied", "quarantined"]
+    assert "said something else" in reason(market)
+    assert "message_id_repeated" in market.world.alerts.codes()
+    assert market.world.state() == "in_progress"
 
 
 def test_44_without_a_message_id_the_bytes_are_the_identity(market):

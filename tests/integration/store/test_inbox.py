@@ -1,8 +1,11 @@
+from datetime import timedelta
+
 import pytest
 
 from bridge.domain.delivery import DeliveryKind
 from bridge.domain.errors import StaleCase, StoreError
-from bridge.ports import InboxState, RawItem
+from bridge.domain.ids import EngagementId, SysId
+from bridge.ports import InboxState, RawItem, TrailEvent
 from tests.stores.samples import START, engagement, enqueue, record, sys_id, write
 
 
@@ -91,3 +94,26 @@ def test_a_journal_entry_is_bound_to_a_delivery_that_exists(store):
     with pytest.raises(StoreError), store.transaction() as work:
         work.bind_journal(sys_id(71), write().id)
     assert write().kind is DeliveryKind.WRITE
+
+
+def test_a_message_id_of_others_leads_to_its_engagement_and_to_the_first_item_under_it(store):
+    with store.transaction() as tx:
+        tx.know_mail("<theirs@desk.example>", EngagementId("one"))
+        assert tx.first_item("<theirs@desk.example>") is None
+        tx.know_mail("<theirs@desk.example>", EngagementId("one"), 7)
+        tx.know_mail("<theirs@desk.example>", EngagementId("two"), 8)
+    with store.reading() as tx:
+        assert tx.by_message_id("<theirs@desk.example>") == "one"
+        assert tx.first_item("<theirs@desk.example>") == 7
+        assert tx.by_message_id("<nobodys@desk.example>") is None
+        assert tx.first_item("<nobodys@desk.example>") is None
+
+
+def test_what_happened_to_a_case_through_somebody_is_counted(store):
+    happened = [("desk:a", "item_received")] * 2 + [("desk:b", "item_received"), ("desk:a", "x")]
+    with store.transaction() as tx:
+        for who, kind in happened:
+            tx.record(TrailEvent(kind, who, SysId("c" * 32)))
+        now = tx.now()
+        assert tx.count_events(SysId("c" * 32), "item_received", "desk:a", now - timedelta(minutes=1)) == 2
+        assert tx.count_events(SysId("c" * 32), "item_received", "desk:a", now + timedelta(minutes=1)) == 0
