@@ -13,12 +13,21 @@ from bridge.ports import AttachmentEntry, CaseSource, File
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
+def _never(_entry: AttachmentEntry, _why: str) -> bool:
+    return False
+
+
 def shared_files(
-    source: CaseSource, case: SysId, rule: AttachmentRule, left_out: Callable[[AttachmentEntry, str], None]
+    source: CaseSource,
+    case: SysId,
+    rule: AttachmentRule,
+    left_out: Callable[[AttachmentEntry, str], None],
+    unread: Callable[[AttachmentEntry, str], bool] = _never,
 ) -> tuple[File, ...]:
     """The case's files that the agreement lets go, as far as they fit; `left_out` is told of every other, and why.
 
-    Raises `UntrustedAnswer` where a file could not be read whole, and what listing the files raises.
+    What came instead of a file (a page of errors, half of it, other bytes) is never taken for it: `unread` is told, and
+    says whether to go on without the file. If not, and wherever asking again may help, the error is raised.
     """
     if rule.max_bytes <= 0:
         return ()
@@ -30,9 +39,9 @@ def shared_files(
             continue
         try:
             content = source.download(entry, left)
-        except UntrustedAnswer:
-            raise
         except BridgeError as error:
+            if error.retryable and not (isinstance(error, UntrustedAnswer) and unread(entry, error.message)):
+                raise
             left_out(entry, error.message)
             continue
         files.append(File(entry.file_name, entry.content_type, content))
@@ -41,5 +50,5 @@ def shared_files(
 
 
 def _may_go(entry: AttachmentEntry, types: Sequence[str]) -> bool:
-    ending = entry.file_name.rpartition(".")[2].lower()
-    return bool(entry.file_name) and ending in types
+    stem, _, ending = entry.file_name.rpartition(".")
+    return bool(stem) and ending.lower() in types

@@ -24,6 +24,9 @@ from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
 
+#: a file whose bytes are not what its row says is asked for so often before a message goes without it
+_TRIES_OF_A_FILE = 3
+
 
 class MessagePerformer:
     """Delivers messages to desks."""
@@ -117,14 +120,26 @@ class MessagePerformer:
     def _files(self, engagement: Engagement) -> tuple[File, ...]:
         rule = self._around.desks.agreement(engagement).share.attachments
         return shared_files(
-            self._around.source, engagement.case, rule, lambda entry, why: self._left_out(engagement, entry, why)
+            self._around.source,
+            engagement.case,
+            rule,
+            lambda entry, why: self._tell_of_file("file_left_out", engagement, entry, why),
+            lambda entry, why: self._unread(engagement, entry, why),
         )
 
-    def _left_out(self, engagement: Engagement, entry: AttachmentEntry, why: str) -> None:
+    def _unread(self, engagement: Engagement, entry: AttachmentEntry, why: str) -> bool:
+        """A file could not be read whole: seen in the case's story each time, until the message goes without it."""
+        self._tell_of_file("file_unread", engagement, entry, why)
+        with self._around.store.reading() as tx:
+            events = [told.event for told in tx.story(engagement.case)]
+        mine = (event for event in events if (event.kind, event.engagement) == ("file_unread", engagement.id))
+        return sum(event.cause == f"attachment:{entry.sys_id}" for event in mine) >= _TRIES_OF_A_FILE
+
+    def _tell_of_file(self, kind: str, engagement: Engagement, entry: AttachmentEntry, why: str) -> None:
         with self._around.store.transaction() as tx:
             tx.record(
                 TrailEvent(
-                    "file_left_out",
+                    kind,
                     "bridge",
                     engagement.case,
                     engagement.case_number,
