@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,13 +30,20 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: cpsd-bridge check --json | jq '.checks[] | select(.status != \"ok\")'")(check)
 
 
-def check(context: typer.Context, as_json: AsJson = False) -> None:
+def check(
+    context: typer.Context,
+    write: Annotated[
+        list[str] | None,
+        typer.Option("--write", help="Also write a work note into this case, one made for trials.", metavar="NUMBER"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Check configuration, store, ServiceNow, mail, alarms and clocks, and say what to do about what is wrong."""
     session = session_of(context)
     with progress("Checking"):
         configuration, results = _checked_configuration(session)
         if configuration is not None:
-            results.extend(_results(session, configuration))
+            results.extend(_results(session, configuration, write or []))
     _print(results, as_json)
     if configuration is None:
         raise typer.Exit(ExitCode.WRONG_USAGE)
@@ -71,7 +78,7 @@ def _checked_configuration(session: Session) -> tuple[Configuration | None, list
     return configuration, [CheckResult("configuration", OK, f"{session.folder}: {detail}")]
 
 
-def _results(session: Session, configuration: Configuration) -> Iterator[CheckResult]:
+def _results(session: Session, configuration: Configuration, write: Sequence[str]) -> Iterator[CheckResult]:
     yield _environment(configuration)
     yield _go_live(configuration)
     yield _allow_list(configuration)
@@ -83,7 +90,7 @@ def _results(session: Session, configuration: Configuration) -> Iterator[CheckRe
     try:
         with session.application() as application:
             yield _database_clock(application)
-            yield from _far_sides(application)
+            yield from _far_sides(application, write)
     except ConfigurationError as error:
         yield CheckResult("configuration", FAILED, error.message, error.remedy)
 
@@ -142,10 +149,15 @@ def _database_clock(application: Application) -> CheckResult:
     return CheckResult("database clock", WARNING, detail, "set the clocks; deadlines are measured by the database's")
 
 
-def _far_sides(application: Application) -> Iterator[CheckResult]:
+def _far_sides(application: Application, write: Sequence[str]) -> Iterator[CheckResult]:
     sources = application.around.sources
     streams = [stream for source in sources for stream in (source.cases, source.journals, source.attachments)]
     yield from application.servicenow.check(streams, application.configuration.fields)
+    tables = list(dict.fromkeys(source.cases.table for source in sources))
+    for number in write:
+        yield from application.servicenow.check_writing(tables, number)
+    if not write:
+        yield CheckResult("writes", OK, "not tried; check --write NUMBER tries them on a case made for trials")
     for connector in application.mail.connectors.values():
         yield from connector.check()
     yield from application.mail.collector.check()

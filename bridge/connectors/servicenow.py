@@ -17,6 +17,7 @@ from bridge.connectors.snow.login import Basic, ClientCredentials, Login
 from bridge.connectors.snow.query import any_equal, group_named, instant, own_filter
 from bridge.connectors.snow.reading import Reader
 from bridge.connectors.snow.retry import Repeating
+from bridge.connectors.snow.rights import WriteProof
 from bridge.connectors.snow.session import Session
 from bridge.connectors.snow.vanished import why_gone
 from bridge.domain.case import Case, profile_of
@@ -66,7 +67,7 @@ class ServiceNow:
         self._session = Session(connection, login, clock=clock, monotonic=monotonic)
         self._reader = Reader(self._session, Repeating(connection.patience, random, sleep), dict(fields or {}))
         self._batches = Batches(self._session, monotonic=monotonic)
-        self._checks = Checks(self._reader, clock, user)
+        self._checks = Checks(self._reader, clock, user, self._batches)
 
     def server_time(self) -> datetime:
         return self._session.heard(_FRESH) or self._reader.ask_time()
@@ -128,6 +129,10 @@ class ServiceNow:
 
     def check(self, streams: Sequence[Stream], fields: Mapping[str, Sequence[str]]) -> Iterator[CheckResult]:
         return self._checks.run(streams, fields)
+
+    def check_writing(self, tables: Sequence[str], number: str) -> Iterator[CheckResult]:
+        """Write into the record of that number, which somebody named for it, and read back what arrived."""
+        return WriteProof(self._reader, self._checks.user).run(tables, number)
 
     def close(self) -> None:
         """Close all connections."""

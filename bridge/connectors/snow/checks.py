@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bridge.connectors.snow.answers import Answer
+from bridge.connectors.snow.batch import Batches
 from bridge.connectors.snow.columns import ATTACHMENT, JOURNAL, MEMBER, PLAIN, REQUIRED, needed
 from bridge.connectors.snow.query import equals, filter_fields, instant, joined, ordered, own_filter
 from bridge.connectors.snow.reading import Reader
+from bridge.connectors.snow.rights import batch_check, filter_check, roles_check
 from bridge.connectors.snow.zone import zone_check
 from bridge.domain.errors import BridgeError, FarSideError, NotPermitted
 from bridge.ports import CheckResult, CheckStatus, Clock, Stream
@@ -40,6 +42,7 @@ class Checks:
     clock: Clock
     #: user name of the integration user; empty if it is not known
     user: str
+    batches: Batches
 
     def run(self, streams: Sequence[Stream], fields: Mapping[str, Sequence[str]]) -> Iterator[CheckResult]:
         """Every check, the first failing login ends them."""
@@ -49,6 +52,8 @@ class Checks:
             return
         yield self._clocks()
         yield _answered("time zone", lambda: zone_check(self.reader, self.user, streams))
+        if self.user:
+            yield roles_check(self.reader, self.user)
         for stream in (*streams, *_without(streams, _OWN_STREAMS)):
             yield from self._stream(stream)
         for table in dict.fromkeys((*(stream.table for stream in streams), *fields)):
@@ -56,6 +61,7 @@ class Checks:
             yield self._fields(table, [*wanted, *fields.get(table, ()), *self.reader.fields.get(table, ())])
         yield self._readable(MEMBER, "without it no work-note command is obeyed")
         yield self._audit()
+        yield batch_check(self.batches)
 
     def _login(self) -> list[CheckResult]:
         """Address and login, told apart."""
@@ -84,6 +90,8 @@ class Checks:
         name = f"source {stream.name}"
         yield _answered(f"{name}: readable", lambda: self._shown(name, stream))
         yield _answered(f"{name}: time bounds", lambda: self._bounds(name, stream))
+        if stream.query and stream.table not in PLAIN:
+            yield filter_check(self.reader, stream)
 
     def _shown(self, name: str, stream: Stream) -> CheckResult:
         """Whether a sample of the newest rows is shown to us, counted before ACLs hide some."""

@@ -25,6 +25,19 @@ def test_check_writes_nothing_anywhere(bench):
     assert bench.mail.accepted == []
 
 
+def test_check_writes_into_the_case_that_is_named_for_it_and_no_other(bench):
+    bench.raise_case()
+    trial, before = bench.raise_case(), bench.writes()
+    number = trial["number"]
+    checks = bench.json("check", "--write", number)
+    assert named(checks, f"write {number}: work note")["status"] == "ok"
+    assert {one["name"] for one in checks["checks"] if one["name"].startswith("write")} == {
+        f"write {number}: work note",
+        f"write {number}: correlation_display",
+    }
+    assert {one["sys_id"] for one in bench.servicenow.instance.ledger.effects(before)} == {trial["sys_id"]}
+
+
 def test_check_shows_people_what_to_do(bench):
     bench.bridge["alerts"] = {}
     bench.write()

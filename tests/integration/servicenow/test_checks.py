@@ -1,5 +1,7 @@
 """What `check` proves about an instance before the first pull."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.connectors.servicenow import Basic, Connection, Patience, ServiceNow
@@ -50,6 +52,9 @@ def test_a_healthy_instance_passes_every_check(servicenow, filled):
         "fields of incident": ...,
         "table sys_user_grmember": (CheckStatus.OK, "readable"),
         "table sys_audit": (CheckStatus.OK, "deletions can be told"),
+        "roles": (CheckStatus.OK, "itil, sn_customerservice_agent, snc_platform_rest_api_access"),
+        "source cases: filter": (CheckStatus.OK, "active, assignment_group.name can be filtered on"),
+        "batch API": (CheckStatus.OK, "up to 50 writes in one call"),
     }
     assert results["fields of incident"].status is CheckStatus.WARNING
     assert filled.writes() == []
@@ -137,7 +142,7 @@ def test_the_users_time_zone_must_be_utc(servicenow, filled, zone, status):
 def test_a_zone_that_the_user_does_not_name_is_seen_in_what_is_displayed(filled, wall):
     filled.admin("POST", "users", user_name=BRIDGE, time_zone="Asia/Kolkata")
     source = reach(filled, wall)
-    source._checks = type(source._checks)(source._reader, wall, "")
+    source._checks = replace(source._checks, user="")
     result = checked(source)["time zone"]
     assert result.status is CheckStatus.FAILED
     assert "is displayed as" in result.detail
@@ -149,3 +154,113 @@ def test_clocks_that_differ_are_shown(servicenow, filled):
     result = only_failure(checked(servicenow))
     assert result.name == "clocks"
     assert "120 s behind" in result.detail or "121 s behind" in result.detail
+
+
+@pytest.mark.parametrize(
+    "query, dropped",
+    [
+        ("active=true^u_no_such=1", "u_no_such"),
+        ("assignment_group.nmae=CPSD", "assignment_group.nmae"),
+        ("categry=1^ORsttae=2", "categry, sttae"),
+    ],
+)
+def test_a_condition_that_the_platform_drops_is_found_by_what_it_matches(servicenow, filled, query, dropped):
+    result = checked(servicenow, Stream("cases", CASE, query))["source cases: filter"]
+    assert (result.status, result.detail) == (CheckStatus.FAILED, f"conditions on {dropped} are not applied")
+
+
+def test_a_condition_that_makes_the_platform_match_nothing_is_found_too(servicenow, filled):
+    (row,) = filled.rows("sys_properties", "name=glide.invalid_query.returns_no_rows")
+    filled.change(row["sys_id"], "sys_properties", value="true")
+    result = checked(servicenow, Stream("cases", CASE, "u_no_such=1"))["source cases: filter"]
+    assert result.status is CheckStatus.FAILED
+
+
+def test_conditions_that_could_not_be_tried_are_a_warning(servicenow, instance):
+    result = checked(servicenow)["source cases: filter"]
+    assert result.status is CheckStatus.WARNING
+
+
+def test_an_administrator_may_do_more_than_the_bridge_needs(servicenow, filled):
+    (user,) = filled.rows("sys_user", f"user_name={BRIDGE}")
+    (role,) = filled.rows("sys_user_role", "name=admin")
+    filled.create("sys_user_has_role", user=user["sys_id"], role=role["sys_id"])
+    result = checked(servicenow)["roles"]
+    assert result.status is CheckStatus.WARNING
+    assert "take admin from" in result.remedy
+
+
+@pytest.mark.parametrize("rule", [{"kind": "deny_read"}, {"kind": "hide", "query": "sys_idISNOTEMPTY"}])
+def test_roles_that_are_not_shown_are_a_warning(servicenow, filled, rule):
+    filled.admin("POST", "acl", table="sys_user_has_role", **rule)
+    result = checked(servicenow)["roles"]
+    assert result.status is CheckStatus.WARNING
+    assert "grant reading of sys_user_has_role" in result.remedy
+
+
+def test_an_instance_without_batches_is_a_warning(servicenow, filled):
+    filled.fault("status", status=404, message="no", times=None, match={"path_regex": "/batch"})
+    result = checked(servicenow)["batch API"]
+    assert result.status is CheckStatus.WARNING
+    assert "/api/now/v1/batch" in result.remedy
+
+
+@pytest.fixture
+def trial(instance):
+    sys_id = instance.create(short_description="for trials")
+    (row,) = instance.rows(CASE, f"sys_id={sys_id}")
+    return row
+
+
+def proved(source, trial, tables=("incident", CASE)):
+    return {result.name.rpartition(": ")[2]: result for result in source.check_writing(tables, trial["number"])}
+
+
+def test_a_trial_write_arrives_and_leaves_nothing_but_its_note(servicenow, instance, trial):
+    results = proved(servicenow, trial)
+    assert {name: (result.status, result.detail) for name, result in results.items()} == {
+        "work note": (CheckStatus.OK, f"written and read back as {BRIDGE}"),
+        "correlation_display": (CheckStatus.OK, "set and emptied again"),
+    }
+    (row,) = instance.rows(CASE, f"sys_id={trial['sys_id']}")
+    ours = {name for name in row if row[name] != trial[name]}
+    assert ours == {"sys_mod_count", "sys_updated_by", "sys_updated_on"} & ours
+    (note,) = instance.rows("sys_journal_field", f"element_id={trial['sys_id']}")
+    assert (note["element"], note["value"].startswith("cpsd-bridge check")) == ("work_notes", True)
+
+
+def test_a_reference_that_a_record_holds_is_left_alone(servicenow, instance, trial):
+    instance.change(trial["sys_id"], correlation_display="INC000000000001")
+    assert proved(servicenow, trial)["correlation_display"].detail.startswith("not tried")
+    (row,) = instance.rows(CASE, f"sys_id={trial['sys_id']}")
+    assert row["correlation_display"] == "INC000000000001"
+
+
+def test_writes_that_are_refused_say_what_to_ask_for(servicenow, instance, trial):
+    instance.admin("POST", "acl", kind="deny_write", table=CASE)
+    results = proved(servicenow, trial)
+    assert {result.status for result in results.values()} == {CheckStatus.FAILED}
+    assert all(result.remedy for result in results.values())
+    assert instance.writes() == []
+
+
+def test_notes_that_do_not_show_in_the_journal_are_found(servicenow, instance, trial):
+    instance.admin("POST", "acl", kind="hide", table="sys_journal_field", query="sys_idISNOTEMPTY")
+    result = proved(servicenow, trial)["work note"]
+    assert (result.status, result.detail) == (CheckStatus.FAILED, "accepted, and not in the journal")
+    assert "sys_journal_field" in result.remedy
+
+
+def test_a_login_as_another_user_than_the_configured_one_is_found(instance, wall, trial):
+    source = reach(instance, wall)
+    source._checks = replace(source._checks, user="somebody.else")
+    result = proved(source, trial)["work note"]
+    assert result.status is CheckStatus.FAILED
+    assert f"names {BRIDGE} as its author" in result.detail
+    source.close()
+
+
+def test_a_case_that_is_not_there_is_not_written(servicenow, instance):
+    (result,) = servicenow.check_writing([CASE], "CS0000000")
+    assert result.status is CheckStatus.FAILED
+    assert instance.writes() == []
