@@ -20,6 +20,7 @@ from bridge.connectors.mail.charsets import decoded
 from bridge.connectors.mail.html import text_of
 from bridge.connectors.mail.signing import is_plain_message_id
 from bridge.connectors.mail.smime import NotSigned, signed_content
+from bridge.connectors.mail.tnef import NotTnef, unpacked
 from bridge.ports import ReadAttachment
 
 _MOST_PARTS = 500
@@ -30,6 +31,7 @@ _MOST_ANSWERED = 3
 _LONGEST_TEXT = 200_000
 _UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\\/]+")
 _LONGEST_NAME = 150
+_TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
 _SMIME = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
 
 
@@ -124,6 +126,8 @@ def _walk(part: Message, found: _Found, depth: int) -> None:
         found.encrypted = True
     if kind in _SMIME:
         _walk_smime(part, found, depth)
+    elif kind in _TNEF:
+        _unpack(part, found)
     elif kind == "message/rfc822":
         found.embedded.append(_embedded_text(part))
         found.attachments.append(_described(part, "message.eml"))
@@ -153,6 +157,23 @@ def _walk_smime(part: Message, found: _Found, depth: int) -> None:
     entity = message_from_bytes(signed, policy=compat32)
     _name_images(entity, found)
     _walk(entity, found, depth + 1)
+
+
+def _unpack(part: Message, found: _Found) -> None:
+    """The text and files of a winmail.dat, which itself is kept beside them."""
+    found.attachments.append(_described(part, "winmail.dat"))
+    try:
+        package = unpacked(_content(part))
+    except NotTnef:
+        return
+    for file in package.files:
+        name = _safe_name(file.name) or "part.octet-stream"
+        digest = hashlib.sha256(file.content).hexdigest()
+        found.attachments.append(ReadAttachment(name, "application/octet-stream", len(file.content), digest))
+    text = package.text[:_LONGEST_TEXT] if package.text.strip() else text_of(package.html, found.images)
+    # Where the mail has a text of its own, the package repeats it.
+    if text.strip() and not "".join(found.texts).strip():
+        found.texts.append(text)
 
 
 def _attach(part: Message, found: _Found) -> None:

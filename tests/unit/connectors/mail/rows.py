@@ -147,6 +147,13 @@ ROWS = [
         {"files": ("passwd", "€ rates.pdf", "€ rates-2.pdf", "a_b_.csv")},
     ),
     (
+        "59-winmail",
+        "report",
+        "apply",
+        "progress",
+        {"text": "on it", "files": ("winmail.dat", "trace of Monday.csv", "report.pdf")},
+    ),
+    (
         "60-opaque-signed",
         "report",
         "apply",

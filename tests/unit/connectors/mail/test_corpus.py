@@ -1,5 +1,6 @@
 """One message file for each row of the checklist of mails that a desk's gateway must survive."""
 
+import re
 import time
 
 import pytest
@@ -23,6 +24,13 @@ def test_every_file_of_the_corpus_is_tested():
         path.stem for path in CORPUS.glob("*.eml") if path.stem not in alone and f'"{path.stem}"' not in stories
     ]
     assert untested == []
+
+
+def test_every_row_of_the_checklist_is_tested():
+    stories = (CORPUS.parents[3] / "integration/mail/test_checklist_stories.py").read_text()
+    tested = {int(number) for number in re.findall(r"^def test_(\d+)_", stories, re.MULTILINE)}
+    tested |= {int(row[0][:2]) for row in ROWS if row[0][:2].isdigit()}
+    assert tested == set(range(1, 73))
 
 
 def test_fifty_thousand_references_are_read_quickly():
