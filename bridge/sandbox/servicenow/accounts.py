@@ -100,6 +100,10 @@ class Accounts:
         request.user = actor.user_name
         return actor
 
+    def claimed(self, request: Request) -> str:
+        """The login name that a request proves; empty for nobody."""
+        return self._user_name(request) or ""
+
     def _user_name(self, request: Request) -> str | None:
         bearer = request.bearer_token()
         if bearer is not None:

@@ -48,6 +48,11 @@ class AdminApi:
             ("GET", "business_rules"): lambda _: [asdict(rule) for rule in instance.rules.all()],
             ("POST", "business_rules"): self._add_business_rule,
             ("DELETE", "business_rules"): self._remove_business_rule,
+            ("POST", "data_policies"): self._add_data_policy,
+            ("GET", "rate_limits"): lambda _: instance.rates.all(),
+            ("POST", "rate_limits"): lambda request: asdict(instance.rates.add(request.json_object())),
+            ("DELETE", "rate_limits"): self._remove_rate_rule,
+            ("GET", "gates"): lambda _: instance.gates.state(),
             ("GET", "settings"): lambda _: self._settings(),
             ("POST", "settings"): self._change_settings,
             ("POST", "records"): self._put_records,
@@ -183,9 +188,27 @@ class AdminApi:
         self._instance.rules.add(rule)
         return asdict(rule)
 
+    def _add_data_policy(self, request: Request) -> object:
+        """A rule that demands fields, on every insert and update under its condition."""
+        body = request.json_object()
+        table = self._table(body["table"])
+        mandatory = tuple(map(as_text, body["mandatory"]))
+        unknown = set(mandatory) - table.fields.keys()
+        if unknown:
+            raise ValueError(f"{table.name} has no {', '.join(sorted(unknown))}")
+        rule = BusinessRule(
+            as_text(body["name"]), table.name, "any", as_text(body.get("condition")), mandatory=mandatory
+        )
+        self._instance.rules.add(rule)
+        return asdict(rule)
+
     def _remove_business_rule(self, request: Request) -> object:
         self._instance.rules.remove(request.parameters.get("name"))
         return [asdict(rule) for rule in self._instance.rules.all()]
+
+    def _remove_rate_rule(self, request: Request) -> object:
+        self._instance.rates.remove(_identifier(request))
+        return self._instance.rates.all()
 
     def _settings(self) -> dict[str, Any]:
         return {**asdict(self._instance.settings), "token_lifetime": self._instance.accounts.token_lifetime}

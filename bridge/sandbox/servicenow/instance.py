@@ -27,6 +27,7 @@ from bridge.sandbox.servicenow.database import Database
 from bridge.sandbox.servicenow.declaring import Declaration
 from bridge.sandbox.servicenow.displays import Displays
 from bridge.sandbox.servicenow.faults import Faults
+from bridge.sandbox.servicenow.gates import HIBERNATING, Gates, RateRules
 from bridge.sandbox.servicenow.held import HeldRows
 from bridge.sandbox.servicenow.identifiers import generator
 from bridge.sandbox.servicenow.ledger import Effect, Entry, Ledger
@@ -68,6 +69,8 @@ class Instance:
         self.access = AccessRules()
         self.rules = BusinessRules()
         self.faults = Faults(seed)
+        self.rates = RateRules(self.clock)
+        self.gates = Gates(self.settings)
         self.ledger = Ledger(self.clock, directory)
         self.accounts = self._accounts(identity)
         self.base_data = BaseData(self.schema, self.database, self.clock.stamp())
@@ -113,6 +116,14 @@ class Instance:
         maker = MarketData(self.database, generator(source))
         tables = self.schema.tables
         return maker.write(tables[table], tables["sys_journal_field"], market, source, until)
+
+    def refusal(self, request: Request) -> Response | None:
+        """The answer to a request that is not looked at: the instance hibernates, or a rate rule's hour is used up."""
+        if self.settings.hibernating:
+            return HIBERNATING
+        request.user = self.accounts.claimed(request)
+        exceeded = self.rates.count(request.user, request.path)
+        return Response.error(exceeded) if exceeded else None
 
     def handle(self, request: Request, entry: Entry | None = None) -> Response:
         """Answer a request in one transaction and write its effects into the ledger, in the order of commits."""

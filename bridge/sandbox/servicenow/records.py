@@ -137,6 +137,7 @@ class Records:
             if rule.triggered(table.name, operation, touched) and self._condition_holds(table, sys_id, rule, write):
                 if rule.abort:
                     raise lifecycle.aborted(table, rule.name)
+                lifecycle.demand(table, self._database.get(table, sys_id) or {}, rule.mandatory)
                 self._update(table, sys_id, rule.values, write, effects, depth + 1, rule.name)
 
     def _condition_holds(self, table: Table, sys_id: str, rule: BusinessRule, write: Write) -> bool:

@@ -25,6 +25,8 @@ class BusinessRule:
     changed: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     abort: bool = False
+    #: Fields that must not be empty then: what a data policy demands.
+    mandatory: tuple[str, ...] = ()
 
     def triggered(self, table: str, operation: str, touched: frozenset[str]) -> bool:
         """Whether the rule looks at such an operation at all; the condition is not asked here."""

@@ -19,5 +19,13 @@ class Settings:
     max_body: int = 10_485_760
     max_attachment: int = 1_073_741_824
     max_uri: int = 16_384
+    #: Requests that the node works on at once, and that may wait for it (the semaphore set API_INT).
+    semaphore_threads: int = 4
+    semaphore_queue: int = 50
+    #: Requests that may wait for one session, and how long its transaction may run before they are dropped.
+    session_queue: int = 10
+    session_patience: float = 30.0
+    #: Answer everything with the page of a hibernating instance.
+    hibernating: bool = False
     #: Compress answers when the client accepts it, as real instances do; off, since it costs time on one machine.
     gzip: bool = False

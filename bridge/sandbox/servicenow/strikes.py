@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bridge.sandbox.servicenow.faults import FaultRule
+from bridge.sandbox.servicenow.gates import HIBERNATING
 from bridge.sandbox.servicenow.instance import Instance
 from bridge.sandbox.servicenow.ledger import Entry
 from bridge.sandbox.servicenow.web import Request, Response
 
-_HIBERNATING = (
-    b"<!DOCTYPE html><html><head><title>Instance Hibernating page</title></head>"
-    b"<body><h1>Your instance is hibernating.</h1></body></html>"
-)
 _HTML = "text/html;charset=UTF-8"
 _MESSAGES: Mapping[int, tuple[str, str]] = {
     403: ("Operation Failed", "ACL Exception Insert Failed due to security constraints"),
@@ -127,7 +124,7 @@ def _result_and_error(struck: Struck, given: Mapping[str, Any]) -> Response | No
 def _html_200(struck: Struck, given: Mapping[str, Any]) -> Response | None:
     if given.get("when") == "after_commit":
         struck.commit()
-    return Response(200, _HIBERNATING, content_type=_HTML)
+    return HIBERNATING
 
 
 def _accepted_202(struck: Struck, given: Mapping[str, Any]) -> Response | None:

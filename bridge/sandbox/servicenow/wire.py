@@ -69,6 +69,8 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     timeout = _IDLE_TIMEOUT
     server: Server
+    #: Seconds that the last request waited for its session and for the node.
+    _waited = 0.0
 
     def setup(self) -> None:
         """Shake hands, within the idle time, when the server speaks TLS."""
@@ -113,9 +115,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, request: Request, entry: Entry, refusal: Response | None) -> Response | None:
         """The answer to send, or None when the connection is to be cut."""
-        rule = None if refusal else self.server.instance.faults.take(request)
+        instance = self.server.instance
+        refusal = refusal or instance.refusal(request)
+        if refusal:
+            entry.user = request.user
+            return refusal
+        arrived = time.monotonic()
+        with instance.gates.passing(request) as dropped:
+            self._waited = time.monotonic() - arrived
+            return dropped or self._answer_or_fault(request, entry)
+
+    def _answer_or_fault(self, request: Request, entry: Entry) -> Response | None:
+        rule = self.server.instance.faults.take(request)
         if rule is None:
-            return refusal or self.server.instance.handle(request, entry)
+            return self.server.instance.handle(request, entry)
         entry.fault = {"rule": rule.id, "kind": rule.kind, **rule.parameters}
         return strike(rule, Struck(self.server.instance, request, entry, self))
 
@@ -153,7 +166,8 @@ class Handler(BaseHTTPRequestHandler):
     def send(self, response: Response, share: float = 1.0) -> None:
         """Write an answer, or with `share` below one only that share of its body under the full length."""
         body = response.body
-        headers = {"Content-Type": response.content_type, **_COMMON, **response.headers}
+        timing = {"Server-Timing": f"sem_wait;dur={int(self._waited * 1000)}, sesh_wait;dur=0"}
+        headers = {"Content-Type": response.content_type, **_COMMON, **timing, **response.headers}
         if self._compresses(body):
             body = gzip.compress(body, 1)
             headers["Content-Encoding"] = "gzip"
@@ -215,7 +229,6 @@ class Handler(BaseHTTPRequestHandler):
 
 #: Headers that real answers carry.
 _COMMON = {
-    "Server-Timing": "sem_wait;dur=0, sesh_wait;dur=0",
     "X-Is-Logged-In": "true",
     "X-Content-Type-Options": "nosniff",
     "Pragma": "no-store,no-cache",
