@@ -1,10 +1,12 @@
 """Logging in at a real token endpoint, with tokens that end or are taken back."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from bridge.connectors.servicenow import Connection, Patience, ServiceNow
-from bridge.connectors.snow.grants import ByPassword, ByRefreshToken, Client
-from bridge.connectors.snow.login import Basic, OAuth
+from bridge.connectors.snow.grants import ByAssertion, ByPassword, ByRefreshToken, Client
+from bridge.connectors.snow.login import ApiKey, Basic, OAuth
 from bridge.domain.errors import NotPermitted
 from tests.integration.servicenow.conftest import BRIDGE, CASE
 
@@ -70,3 +72,26 @@ def test_a_refresh_token_from_elsewhere_logs_in(enter, instance):
     with pytest.raises(NotPermitted) as raised:
         enter(ByRefreshToken("ended")).read(CASE, NOBODY)
     assert "refresh token has ended" in raised.value.remedy
+
+
+def test_an_assertion_that_we_signed_logs_in_and_one_by_another_key_does_not(enter, instance, wall):
+    keys = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
+    known = keys[0].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    instance.admin("POST", "oauth/keys", public_key=known)
+    client_id = instance.sandbox.description["oauth"]["client_id"]
+
+    def signed_by(key):
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        return ByAssertion(client_id, BRIDGE, private_key=pem, key_id="k1", audience=client_id, clock=wall, random=wall)
+
+    assert enter(signed_by(keys[0])).read(CASE, NOBODY) is None
+    with pytest.raises(NotPermitted) as raised:
+        enter(signed_by(keys[1])).read(CASE, NOBODY)
+    assert "key_id" in raised.value.remedy
+
+
+def test_an_api_key_logs_in_and_an_unknown_one_does_not(enter, instance):
+    instance.admin("POST", "api_keys", user_name=BRIDGE, key="Hy7-an-api-key")
+    assert enter(login=ApiKey("Hy7-an-api-key")).read(CASE, NOBODY) is None
+    with pytest.raises(NotPermitted):
+        enter(login=ApiKey("another")).read(CASE, NOBODY)

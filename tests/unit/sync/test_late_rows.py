@@ -1,8 +1,12 @@
 """Rows that commit too late for every window: the sweep brings them in, and they are acted upon as any other."""
 
+import copy
 from datetime import timedelta
 
+import pytest
+
 from bridge.domain.case import format_time
+from bridge.domain.errors import CallBudgetSpent
 from bridge.sync.cycle import Cycle, steps
 from tests.syncing.world import DCC, RESOLVER, World
 
@@ -68,3 +72,23 @@ def test_each_source_is_swept_on_a_schedule_of_its_own(world):
     assert every == world.around.sweeping.every.total_seconds()
     world.cycle()
     assert do() == 0
+
+
+@pytest.mark.parametrize("call", ["stamps", "page"])
+def test_a_sweep_stops_where_its_part_of_the_calls_is_used_and_goes_on_later(world, monkeypatch, call):
+    def spent(*_):
+        raise CallBudgetSpent("spent")
+
+    world.cycle(30, seconds=10)
+    case = world.raise_case()
+    backdate(world, world.servicenow.records[case], "sys_updated_on", 3)
+    frugal = copy.copy(world.servicenow)
+    monkeypatch.setattr(frugal, call, spent)
+    monkeypatch.setattr(world.servicenow, "at_low_priority", lambda: frugal)
+    with pytest.raises(CallBudgetSpent):
+        sweep(world)
+    world.cycle(3)
+    monkeypatch.undo()
+    sweep(world)
+    world.cycle(2)
+    assert world.kinds() == ["open"]
