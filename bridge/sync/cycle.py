@@ -100,7 +100,7 @@ class Cycle:
 
     def look_again(self) -> int:
         """Ask once more about the engaged cases that are gone: what was hidden may have been deleted since."""
-        report = pull_engaged(self._around.source, self._around.store, only_gone=True)
+        report = pull_engaged(self._around.source.at_low_priority(), self._around.store, only_gone=True)
         look_where(self._around, report.found, report.cases)
         return look_for(self._around, report.missing, again=True)
 
