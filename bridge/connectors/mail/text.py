@@ -11,6 +11,18 @@ from typing import cast
 
 from mailparser_reply.parser import EmailMessage
 
+from bridge.connectors.mail.quoting import (
+    BANNER,
+    CLOSING,
+    DEVICE,
+    DISCLAIMER,
+    DIVIDER,
+    FIELD,
+    FIRST_FIELD,
+    RULE,
+    SIGNATURE,
+    introduction,
+)
 from bridge.connectors.mail.wording import REPLY_LINE
 
 _LANGUAGES = ["en", "de", "fr", "nl", "es", "it", "pl"]
@@ -21,48 +33,6 @@ _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 _SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u3000]")
 _QUOTED = re.compile(r"^\s{0,3}>")
 _MARKER = REPLY_LINE.strip("- ").lower()
-
-_FIELD = re.compile(
-    r"^[*\s]{0,4}(from|sent|to|cc|subject|date|reply-to|von|gesendet|an|betreff|datum|de|envoy[ée]|[àa]|objet|date|van|"
-    r"verzonden|aan|onderwerp|enviado|para|asunto|da|inviato|oggetto|od|wys[łl]ano|do|temat)\s{0,2}:[*\s]{0,3}\S",
-    re.IGNORECASE,
-)
-_FIRST_FIELD = re.compile(r"^[*\s]{0,4}(from|von|de|van|da|od)\s{0,2}:", re.IGNORECASE)
-_DIVIDER = re.compile(
-    r"^\s{0,3}-{2,}\s{0,3}(original message|original appointment|forwarded message|urspr[üu]ngliche nachricht|"
-    r"weitergeleitete nachricht|message d'origine|message original|oorspronkelijk bericht|mensaje original|"
-    r"messaggio originale)\s{0,3}-{2,}",
-    re.IGNORECASE,
-)
-_RULE = re.compile(r"^\s{0,3}[_]{20,}\s*$|^\s{0,3}[-]{30,}\s*$")
-_WROTE = re.compile(
-    r"\b(wrote|writes|schrieb|a [ée]crit|schreef|escribi[óo]|ha scritto|napisa[łl]\(?a?\)?|skrev)\b[^:]{0,120}:\s*$",
-    re.IGNORECASE,
-)
-_WROTE_BEGINS = re.compile(r"^\s{0,3}(on|am|le|op|el|il|w dniu|den|at)\b", re.IGNORECASE)
-_SIGNATURE = re.compile(r"^--\s*$")
-_DEVICE = re.compile(
-    r"^\s{0,3}(sent from my|sent from outlook|get outlook for|gesendet von meinem|envoy[ée] de mon)\b", re.IGNORECASE
-)
-_CLOSING = re.compile(
-    r"^\s{0,3}((kind|best|warm|many)?\s{0,2}regards|(many )?thanks( and regards)?|thank you|"
-    r"yours (sincerely|faithfully)|mit freundlichen gr[üu](ß|ss)en|viele gr[üu](ß|ss)e|"
-    r"cordialement|met vriendelijke groet|saludos|cordiali saluti)"
-    r"\s{0,2}[,.!]?\s*$",
-    re.IGNORECASE,
-)
-_BANNER = re.compile(
-    r"^\W{0,6}(caution|warning|external|attention|achtung|notice|be careful|this (e-?mail|message) (was|has been|came|"
-    r"originated)|you don't often get)\b.{0,200}?(external|outside|originated|unknown sender|do not click|"
-    r"links or|extern|often get)",
-    re.IGNORECASE,
-)
-_DISCLAIMER = re.compile(
-    r"^\W{0,6}(confidential(ity)? notice|disclaimer\b|legal notice|this (e-?mail|message|communication)\b.{0,80}\b"
-    r"(confidential|intended|privileged)|the (information|contents?) (contained )?(in|of) this (e-?mail|message)|"
-    r"diese e-?mail enth[äa]lt vertrauliche)",
-    re.IGNORECASE,
-)
 
 
 def new_text(text: str) -> str:
@@ -76,7 +46,7 @@ def command_text(text: str) -> str:
     """The part of the new text in which commands count: what stands before any signature, however it begins."""
     lines = text.split("\n")
     for number, line in enumerate(lines):
-        if _CLOSING.match(line):
+        if CLOSING.match(line):
             return "\n".join(lines[:number])
     return text
 
@@ -95,13 +65,13 @@ def _unquoted(lines: list[str]) -> list[str]:
         if _QUOTED.match(line):
             number += 1
             continue
-        if _MARKER in line.lower() or _SIGNATURE.match(line) or _DEVICE.match(line) or _is_divider(lines, number):
+        if _MARKER in line.lower() or SIGNATURE.match(line) or DEVICE.match(line) or _is_divider(lines, number):
             break
-        introduction = _introduction(lines, number)
-        if introduction:
-            if not _quotes_with_marks(lines, number + introduction):
+        introduced = introduction(lines, number)
+        if introduced:
+            if not _quotes_with_marks(lines, number + introduced):
                 break
-            number += introduction
+            number += introduced
             continue
         kept.append(line)
         number += 1
@@ -114,25 +84,15 @@ def _is_divider(lines: list[str], number: int) -> bool:
     Two fields are enough if one holds an address; "From: 10:00, To: 12:00" is a time of outage and no header.
     """
     line = lines[number]
-    if _DIVIDER.match(line):
+    if DIVIDER.match(line):
         return True
     following = [one for one in lines[number : number + 8] if one.strip()]
-    if _RULE.match(line):
-        return len(following) > 1 and _FIRST_FIELD.match(following[1]) is not None
-    if not _FIRST_FIELD.match(line):
+    if RULE.match(line):
+        return len(following) > 1 and FIRST_FIELD.match(following[1]) is not None
+    if not FIRST_FIELD.match(line):
         return False
-    fields = [one for one in following[:5] if _FIELD.match(one)]
+    fields = [one for one in following[:5] if FIELD.match(one)]
     return len(fields) >= 3 or (len(fields) == 2 and "@" in "".join(fields))
-
-
-def _introduction(lines: list[str], number: int) -> int:
-    """How many lines, of at most three, "On … wrote:" takes from here; 0 if it is none."""
-    if not _WROTE_BEGINS.match(lines[number]):
-        return 0
-    for count in (1, 2, 3):
-        if _WROTE.search(" ".join(lines[number : number + count])[-400:]):
-            return count
-    return 0
 
 
 def _quotes_with_marks(lines: list[str], number: int) -> bool:
@@ -145,9 +105,9 @@ def _without_banners(lines: list[str]) -> list[str]:
     kept: list[str] = []
     skipping = False
     for line in lines:
-        if _DISCLAIMER.match(line[:400]):
+        if DISCLAIMER.match(line[:400]):
             break
-        skipping = bool(line.strip()) and (skipping or bool(_BANNER.match(line[:400])))
+        skipping = bool(line.strip()) and (skipping or bool(BANNER.match(line[:400])))
         if not skipping:
             kept.append(line)
     return kept

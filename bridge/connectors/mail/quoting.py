@@ -1,0 +1,98 @@
+"""The lines by which mail programs set apart what is not new: quotes, signatures, banners, disclaimers, by language.
+
+English, Welsh, German, French, Dutch, Spanish, Italian, Portuguese, Polish, Czech, Hungarian, Romanian, Swedish,
+Danish, Norwegian, Finnish, Greek, Turkish, Russian, Ukrainian, Chinese, Japanese, Korean. Every expression is bounded.
+"""
+
+# ruff: noqa: RUF001 - the letters of other alphabets are meant
+
+from __future__ import annotations
+
+import re
+
+_FROM = (
+    "from|von|van|de la|de|da|od|oddi wrth|fr[åa]n|fra|l[äa]hett[äa]j[äa]|felad[óo]|kimden|от|кого|від|"
+    "από|发件人|寄件者|差出人|보낸 사람"
+)
+_OTHERS = (
+    "sent|to|cc|subject|date|reply-to|importance|gesendet|an|betreff|datum|envoy[ée]|[àa]|objet|verzonden|aan|onderwerp|"
+    "enviad[oa]( em)?|enviado el|para|asunto|assunto|fecha|data|inviato|a|oggetto|wys[łl]ano|do|temat|anfonwyd|at|pwnc|"
+    "skickat|till|[äa]mne|sendt|til|emne|l[äa]hetetty|vastaanottaja|aihe|p[äa]iv[äa]ys|odesl[áa]no|komu|p[řr]edm[ěe]t|"
+    "elk[üu]ldve|c[íi]mzett|t[áa]rgy|trimis|c[ăa]tre|subiect|g[öo]nderildi|kime|konu|отправлено|кому|тема|дата|надіслано|"
+    "στάλθηκε|προς|θέμα|发送时间|收件人|抄送|主题|寄件日期|收件者|主旨|送信日時|宛先|件名|보낸 날짜|받는 사람|제목"
+)
+FIELD = re.compile(rf"^[*\s]{{0,4}}({_FROM}|{_OTHERS})\s{{0,2}}[:\uff1a][*\s]{{0,3}}\S", re.IGNORECASE)
+FIRST_FIELD = re.compile(rf"^[*\s]{{0,4}}({_FROM})\s{{0,2}}[:\uff1a]", re.IGNORECASE)
+DIVIDER = re.compile(
+    r"^\s{0,3}-{2,}\s{0,3}(original message|original appointment|forwarded message|urspr[üu]ngliche nachricht|"
+    r"weitergeleitete nachricht|message d'origine|message original|message transf[ée]r[ée]|oorspronkelijk bericht|"
+    r"mensaje original|mensaje reenviado|messaggio originale|mensagem original|wiadomo[śs][ćc] oryginalna|"
+    r"oryginalna wiadomo[śs][ćc]|ursprungligt meddelande|oprindelig meddelelse|opprinnelig melding|"
+    r"alkuper[äa]inen viesti|p[ůu]vodn[íi] zpr[áa]va|eredeti [üu]zenet|mesaj original|orijinal mesaj|neges wreiddiol|"
+    r"исходное сообщение|пересылаемое сообщение|оригінальне повідомлення|αρχικό μήνυμα|"
+    r"邮件原件|原始邮件|転送メッセージ|元のメッセージ|원본 메일|원본 메시지)\s{0,3}-{2,}|"
+    r"^\s{0,3}begin forwarded message:",
+    re.IGNORECASE,
+)
+RULE = re.compile(r"^\s{0,3}[_]{20,}\s*$|^\s{0,3}[-]{30,}\s*$")
+_WROTE = re.compile(
+    r"\b(wrote|writes|schrieb|a [ée]crit|schreef|escribi[óo]|escreveu|ha scritto|napisa[łl]\(?a?\)?|napsala?|skrev|"
+    r"kirjoitti|a scris|ezt [íi]rta|yazd[ıi]|ysgrifennodd|пишет|писал\(?а?\)?|написала?|пише|έγραψε)\b[^:]{0,120}:\s*$|"
+    r"\b(wrote|schrieb|skrev) (on|am|den)\b.{0,120}:\s*$|(写道|님이 작성)\s{0,2}[:\uff1a]\s*$",
+    re.IGNORECASE,
+)
+_WROTE_BEGINS = re.compile(
+    r"^\s{0,3}(on|am|le|op|el|il|w dniu|den|at|em|în|ar|dnia|στις|\d{1,4}[./-]\d{1,2}[./-]\d{1,4})\b", re.IGNORECASE
+)
+#: one line with an address and a time or a year in it that ends with a colon introduces a quote in any language
+_ADDRESS_AND_TIME = re.compile(r"^(?=.{0,300}\S@\S)(?=.{0,300}(\b\d{1,2}[:.]\d{2}\b|\d{4})).{10,400}[:\uff1a]\s*$")
+SIGNATURE = re.compile(r"^--\s*$")
+DEVICE = re.compile(
+    r"^\s{0,3}(sent from my|sent from outlook|get outlook for|gesendet von meinem|von meinem \w{2,20} gesendet|"
+    r"envoy[ée] de(puis)? mon|verzonden vanaf mijn|enviado desde mi|inviato da(l mio)? |enviado do meu|"
+    r"wys[łl]ano z (mojego )?|skickat fr[åa]n min|sendt fra min|l[äa]hetetty (laitteesta|iphone)|anfonwyd o fy|"
+    r"отправлено с )",
+    re.IGNORECASE,
+)
+CLOSING = re.compile(
+    r"^\s{0,3}((kind|best|warm|many)?\s{0,2}regards|(many )?thanks( and regards)?|thank you|"
+    r"yours (sincerely|faithfully)|cofion( cynnes| gorau)?|diolch|mit freundlichen gr[üu](ß|ss)en|"
+    r"(viele|beste|freundliche) gr[üu](ß|ss)e|cordialement|bien [àa] vous|met vriendelijke groet(en)?|"
+    r"(un )?saludos?( cordial(es)?)?|atentamente|cordiali saluti|distinti saluti|atenciosamente|cumprimentos|"
+    r"pozdrawiam|z powa[żz]aniem|s pozdravem|[üu]dv[öo]zlettel|cu stim[ăa]|med v[äa]nliga? h[äa]lsning(ar)?|"
+    r"med venlig hilsen|(med )?vennlig hilsen|yst[äa]v[äa]llisin terveisin|με εκτίμηση|sayg[ıi]lar[ıi]mla|с уважением|"
+    r"з повагою)\s{0,2}[,.!]?\s*$",
+    re.IGNORECASE,
+)
+BANNER = re.compile(
+    r"^\W{0,6}(caution|warning|external|attention|achtung|notice|important|be careful|vorsicht|atenci[óo]n|attenzione|"
+    r"aten[çc][ãa]o|let op|uwaga|rhybudd|obs|advarsel|varning|varoitus|upozorn[ěe]n[íi]|figyelem|atenție|dikkat|"
+    r"внимание|προσοχή|this (e-?mail|message|sender) (was|is|has been|came|originated)|you don't often get)\b.{0,200}?"
+    r"(external|outside|originated|unknown sender|do not click|links or|extern|often get|externo|esterno|zewn[ęe]trzn|"
+    r"tu allan|ulkopuol|k[üu]ls[őo]|d[ıi][şs] |внешн|εξωτερικ)|^\W{0,6}external (sender|e-?mail|message|mail)\W{0,6}$",
+    re.IGNORECASE,
+)
+DISCLAIMER = re.compile(
+    r"^\W{0,6}(confidential(ity)? notice|disclaimer\b|legal notice|(important notice.{0,10})?"
+    r"this (e-?mail|message|communication)\b.{0,80}\b(confidential|intended|privileged)|"
+    r"the (information|contents?) (contained )?(in|of) this (e-?mail|message)|registered in (england|scotland|wales)\b|"
+    r"(diese|ce|cet|este|esta|questo|questa|dit|deze|ta|mae'r|detta|denne|t[äa]m[äa]|tato|ez az|acest)\b.{0,30}\b"
+    r"(e-?mail|nachricht|message|courriel|mensaje|correo|messaggio|bericht|wiadomo[śs][ćc]|mensagem|e-bost|meddelande|"
+    r"meddelelse|melding|viesti|zpr[áa]va|[üu]zenet|mesaj)\b.{0,80}(vertraulich|confident|confiden[cz]ial|riservat|"
+    r"vertrouwelijk|poufn|gyfrinachol|konfidentiel|fortrolig|luottamuksel|d[ůu]v[ěe]rn|bizalmas))",
+    re.IGNORECASE,
+)
+
+
+def introduction(lines: list[str], number: int) -> int:
+    """How many lines, of at most three, "On … wrote:" takes from here; 0 if it is none."""
+    if _ADDRESS_AND_TIME.match(lines[number]):
+        return 1
+    if _WROTE.search(lines[number][-400:]) and "@" in lines[number]:
+        return 1
+    if not _WROTE_BEGINS.match(lines[number]):
+        return 0
+    for count in (1, 2, 3):
+        if _WROTE.search(" ".join(lines[number : number + count])[-400:]):
+            return count
+    return 0
