@@ -1,5 +1,7 @@
 """What every test may use: the real servers, and the rule that no test leaves this machine."""
 
+import os
+
 import hypothesis
 
 from tests.servers.loopback import refuse_everything_but_loopback
@@ -35,6 +37,9 @@ __all__ = [
 ]
 
 refuse_everything_but_loopback()
+
+# A box around an error breaks its lines by the terminal's width: no name shall be cut by the length of a folder's.
+os.environ["COLUMNS"] = "200"
 
 # A busy machine is not a failed test; a failed example must be repeatable from the log.
 hypothesis.settings.register_profile("suite", deadline=None, print_blob=True)

@@ -17,9 +17,9 @@ KEYS = Keys((b"a key of sixteen bytes",))
 _serial = count(1)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Provider:
-    """Somebody's mail servers: the sandbox's, or Postfix and Dovecot."""
+    """Somebody's mail servers: the sandbox's, or Postfix and Dovecot. Frozen: all tests of a process share it."""
 
     smtp_port: int
     imap_port: int
