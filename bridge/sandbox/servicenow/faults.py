@@ -6,7 +6,7 @@ import random
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bridge.sandbox.servicenow.web import ApiError, Request
@@ -30,31 +30,48 @@ _MATCHERS = frozenset({"method", "path_regex", "query_regex", "body_regex", "tab
 _TABLE = re.compile(r"/(?:table|stats)/([^/]+)")
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one request, and the rule that asks for it."""
+
+    rule: int
+    kind: str
+    parameters: Mapping[str, Any]
+
+
 @dataclass
 class FaultRule:
-    """One rule. It strikes the `nth` match, each `every`th, or a share `rate` of the matches; at most `times` times."""
+    """One rule. It strikes the `nth` match, each `every`th, or a share `rate` of the matches; at most `times` times.
+
+    With a script the first of these requests gets the script's first fault, the next the next, where None lets it pass;
+    after its end the rule is spent.
+    """
 
     id: int
     match: Mapping[str, Any]
-    kind: str
-    parameters: Mapping[str, Any]
+    script: tuple[Fault | None, ...]
+    repeats: bool
     times: int | None
     random: random.Random
     seen: int = 0
+    due: int = 0
     struck: int = 0
-    #: Path and query of the requests that it struck, for tests that want to know.
-    victims: list[str] = field(default_factory=list)
 
-    def strikes(self, request: Request) -> bool:
-        """Whether this request is struck; counts it."""
-        if (self.times is not None and self.struck >= self.times) or not self._matches(request):
-            return False
+    def strike(self, request: Request) -> Fault | None:
+        """The fault that strikes this request, if any; counts the request."""
+        spent = (self.times is not None and self.struck >= self.times) or (
+            not self.repeats and self.due >= len(self.script)
+        )
+        if spent or not self._matches(request):
+            return None
         self.seen += 1
         if not self._due():
-            return False
-        self.struck += 1
-        self.victims.append(request.target)
-        return True
+            return None
+        fault = self.script[0 if self.repeats else self.due]
+        self.due += 1
+        if fault is not None:
+            self.struck += 1
+        return fault
 
     def _matches(self, request: Request) -> bool:
         match = self.match
@@ -78,11 +95,12 @@ class FaultRule:
 
     def as_json(self) -> dict[str, Any]:
         """The rule as the admin API shows it, with how often it matched and struck."""
+        shown = [fault and {"kind": fault.kind, **fault.parameters} for fault in self.script]
         return {
             "id": self.id,
             "match": dict(self.match),
             "times": self.times,
-            "fault": {"kind": self.kind, **self.parameters},
+            **({"fault": shown[0]} if self.repeats else {"script": shown}),
             "seen": self.seen,
             "struck": self.struck,
         }
@@ -99,21 +117,21 @@ class Faults:
 
     def add(self, value: Mapping[str, Any]) -> FaultRule:
         """Make a rule from its JSON. Raises 400 when it says something that does not exist."""
-        match, fault = value.get("match", {}), value.get("fault", {})
-        if not isinstance(match, dict) or not isinstance(fault, dict):
-            raise ApiError(400, "Invalid fault", "match and fault are objects")
-        kind = str(fault.get("kind", ""))
-        if kind not in KINDS:
-            raise ApiError(400, "Invalid fault", f"unknown kind '{kind}'; one of {', '.join(KINDS)}")
-        parameters = {name: given for name, given in fault.items() if name != "kind"}
-        unknown = (parameters.keys() - KINDS[kind]) | (match.keys() - _MATCHERS) | (value.keys() - _TOP)
+        match, repeats = value.get("match", {}), "script" not in value
+        listed = [value.get("fault", {})] if repeats else value["script"]
+        if not isinstance(match, dict) or not isinstance(listed, list) or not listed or ("fault" in value) != repeats:
+            raise ApiError(400, "Invalid fault", "match is an object; either fault is one, or script a list of them")
+        unknown = (match.keys() - _MATCHERS) | (value.keys() - _TOP)
         if unknown:
             raise ApiError(400, "Invalid fault", f"unknown: {', '.join(sorted(unknown))}")
         _check_patterns(match)
+        times = _times(value.get("times"))
         with self._lock:
-            self._last += 1
-            chance = random.Random(f"{self._seed}:{self._last}")  # noqa: S311 - chance by seed is wanted, not secrecy
-            rule = FaultRule(self._last, match, kind, parameters, _times(value.get("times")), chance)
+            number = self._last + 1
+            script = tuple(None if given is None and not repeats else _fault(number, given) for given in listed)
+            self._last = number
+            chance = random.Random(f"{self._seed}:{number}")  # noqa: S311 - chance by seed is wanted, not secrecy
+            rule = FaultRule(number, match, script, repeats, times, chance)
             self._rules.append(rule)
         return rule
 
@@ -127,15 +145,28 @@ class Faults:
         with self._lock:
             return [rule.as_json() for rule in self._rules]
 
-    def take(self, request: Request) -> FaultRule | None:
-        """The rule that strikes this request, if any."""
+    def take(self, request: Request) -> Fault | None:
+        """What strikes this request, if anything."""
         if request.path.startswith("/sandbox/"):
             return None
         with self._lock:
-            return next((rule for rule in self._rules if rule.strikes(request)), None)
+            return next((fault for rule in self._rules if (fault := rule.strike(request))), None)
 
 
-_TOP = frozenset({"match", "times", "fault"})
+_TOP = frozenset({"match", "times", "fault", "script"})
+
+
+def _fault(rule: int, given: object) -> Fault:
+    if not isinstance(given, dict):
+        raise ApiError(400, "Invalid fault", "a fault is an object")
+    kind = str(given.get("kind", ""))
+    if kind not in KINDS:
+        raise ApiError(400, "Invalid fault", f"unknown kind '{kind}'; one of {', '.join(KINDS)}")
+    parameters = {name: value for name, value in given.items() if name != "kind"}
+    unknown = parameters.keys() - KINDS[kind]
+    if unknown:
+        raise ApiError(400, "Invalid fault", f"unknown: {', '.join(sorted(unknown))}")
+    return Fault(rule, kind, parameters)
 
 
 def _times(value: object) -> int | None:

@@ -64,6 +64,10 @@ _GROUP_WEIGHTS = {"CPSD DCC": 0.5, "CPSD LDSO": 0.5}
 _OTHER_GROUPS = {"CPSD Resolvers": 0.4, "Service Desk": 0.6}
 
 
+#: Records that are made at a time: any number of them needs the memory of so many.
+_CHUNK = 5000
+
+
 @dataclass(frozen=True)
 class Market:
     """What to make: how many cases, spread over how many days, what share of them lies in a desk's group."""
@@ -93,15 +97,22 @@ class MarketData:
         first = self._database.next_number(table.number_prefix, market.cases)
         seconds = int(market.days * 86400)
         ages = sorted((source.randrange(seconds) if seconds else 0 for _ in range(market.cases)), reverse=True)
-        rows = [
-            self._row(table, f"{table.number_prefix}{first + at:07}", until - timedelta(seconds=age), market, source)
-            for at, age in enumerate(ages)
-        ]
-        names = list(rows[0]) if rows else []
+        # Of their own, so that the records are the same with and without notes.
+        notes = random.Random()  # noqa: S311 - repeatable by seed, no secret
+        notes.setstate(source.getstate())
+        made: list[str] = []
         with self._database.transaction():
-            self._database.insert_many(table, names, (tuple(row.values()) for row in rows))
-            self._notes(table, journal, rows, market.notes, source)
-        return [row["sys_id"] for row in rows]
+            for start in range(0, market.cases, _CHUNK):
+                rows = [
+                    self._row(
+                        table, f"{table.number_prefix}{first + at:07}", until - timedelta(seconds=age), market, source
+                    )
+                    for at, age in enumerate(ages[start : start + _CHUNK], start=start)
+                ]
+                self._database.insert_many(table, list(rows[0]), (tuple(row.values()) for row in rows))
+                self._notes(table, journal, rows, market.notes, notes)
+                made.extend(row["sys_id"] for row in rows)
+        return made
 
     def _row(
         self, table: Table, number: str, updated: datetime, market: Market, source: random.Random

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bridge.sandbox.servicenow.faults import FaultRule
+from bridge.sandbox.servicenow.faults import Fault
 from bridge.sandbox.servicenow.gates import HIBERNATING
 from bridge.sandbox.servicenow.instance import Instance
 from bridge.sandbox.servicenow.ledger import Entry
@@ -52,9 +52,9 @@ class Struck:
         return self.connection.wait(seconds, until_gone=until_gone)
 
 
-def strike(rule: FaultRule, struck: Struck) -> Response | None:
+def strike(fault: Fault, struck: Struck) -> Response | None:
     """Run the fault; the answer to send, or None when the connection is to be cut."""
-    return _STRIKES[rule.kind](struck, rule.parameters)
+    return _STRIKES[fault.kind](struck, fault.parameters)
 
 
 def _lost_after_commit(struck: Struck, given: Mapping[str, Any]) -> Response | None:

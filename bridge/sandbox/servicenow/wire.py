@@ -126,11 +126,11 @@ class Handler(BaseHTTPRequestHandler):
             return dropped or self._answer_or_fault(request, entry)
 
     def _answer_or_fault(self, request: Request, entry: Entry) -> Response | None:
-        rule = self.server.instance.faults.take(request)
-        if rule is None:
+        fault = self.server.instance.faults.take(request)
+        if fault is None:
             return self.server.instance.handle(request, entry)
-        entry.fault = {"rule": rule.id, "kind": rule.kind, **rule.parameters}
-        return strike(rule, Struck(self.server.instance, request, entry, self))
+        entry.fault = {"rule": fault.rule, "kind": fault.kind, **fault.parameters}
+        return strike(fault, Struck(self.server.instance, request, entry, self))
 
     def _read_body(self, request: Request) -> Response | None:
         """Read the body; an answer instead, when the request is refused for its size or form."""

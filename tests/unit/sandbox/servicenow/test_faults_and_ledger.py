@@ -7,6 +7,8 @@ import time
 import pytest
 import requests
 
+from bridge.sandbox.servicenow import Identity, ServiceNowSandbox
+
 CASE = "sn_customerservice_case"
 
 
@@ -205,3 +207,42 @@ def test_a_row_can_commit_late_with_an_old_stamp(bridge, admin):
     admin.admin("POST", "records", json={"table": CASE, "records": [row], "visible_after": 0.2})
     assert len(bridge.rows(CASE)) == 1
     until(lambda: len(bridge.rows(CASE)) == 2)
+
+
+def test_a_script_says_what_happens_to_one_request_after_the_other(bridge, admin):
+    script = [{"kind": "status", "status": 503}, None, {"kind": "accepted_202"}]
+    made = admin.admin("POST", "faults", json={"match": {"table": CASE}, "script": script})
+    assert made[0]["script"] == script
+    assert [bridge.get("incident").status_code, *(bridge.get(CASE).status_code for _ in range(5))] == [
+        *(200, 503, 200, 202, 200, 200)
+    ]
+    (rule,) = admin.admin("GET", "faults")
+    assert (rule["seen"], rule["struck"]) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"script": []},
+        {"script": {"kind": "cut"}},
+        {"script": [{"kind": "unknown"}]},
+        {"script": ["cut"]},
+        {"fault": None},
+        {"fault": {"kind": "cut"}, "script": [None]},
+    ],
+)
+def test_a_script_that_says_nothing_sensible_is_refused(admin, given):
+    assert admin.call("POST", "/sandbox/faults", json=given).status_code == 400
+    assert admin.admin("GET", "faults") == []
+
+
+def test_a_rate_strikes_by_the_seed_alone(login):
+    struck = []
+    for seed in (3, 3, 4):
+        with ServiceNowSandbox(seed=seed, identity=Identity("secret")) as sandbox:
+            client = login(sandbox.url, "admin", "secret")
+            client.admin("POST", "faults", json={"match": {"rate": 0.5}, "fault": {"kind": "accepted_202"}})
+            struck.append([client.get("incident").status_code for _ in range(40)])
+    assert struck[0] == struck[1] != struck[2]
+    assert 5 < struck[0].count(202) < 35

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from bridge.sandbox.servicenow import ServiceNowSandbox
+from bridge.sandbox.servicenow import Identity, ServiceNowSandbox, market_data
 from bridge.sandbox.servicenow.market_data import _CHECK_WEIGHTS
 
 CASE = "sn_customerservice_case"
@@ -131,6 +131,24 @@ def test_seeded_cases_read_like_the_markets_and_are_the_same_for_the_same_seed(a
         second.admin("POST", "seed", json={"cases": 300, "until": "2026-06-01T00:00:00", "days": 10, "notes": 1})
         again = second.rows(CASE, "ORDERBYsys_updated_on", sysparm_exclude_reference_link="true")
     assert again == rows
+
+
+def test_seeded_cases_are_the_same_with_and_without_notes(login):
+    texts = []
+    for notes in (0, 2):
+        with ServiceNowSandbox(identity=Identity("secret")) as other:
+            client = login(other.url, "admin", "secret")
+            client.admin("POST", "seed", json={"cases": 30, "notes": notes, "until": "2026-06-01T00:00:00"})
+            texts.append([row["short_description"] for row in client.rows(CASE, "ORDERBYnumber")])
+            assert len(client.rows("sys_journal_field")) == 30 * notes
+    assert texts[0] == texts[1]
+
+
+def test_cases_in_any_number_are_seeded_in_portions(admin, monkeypatch):
+    monkeypatch.setattr(market_data, "_CHUNK", 7)
+    admin.admin("POST", "seed", json={"cases": 30, "until": "2026-06-01T00:00:00"})
+    rows = admin.rows(CASE, "ORDERBYsys_updated_on^ORDERBYnumber")
+    assert [row["number"] for row in rows] == [f"CS{1001 + at:07}" for at in range(30)]
 
 
 def test_seeded_resolved_cases_satisfy_the_data_policy(admin):
