@@ -119,7 +119,7 @@ class Application:
 
     def _surroundings(self) -> Surroundings:
         configured = self.configuration
-        delivery = configured.delivery
+        delivery, servicenow_ = configured.delivery, configured.servicenow
         return Surroundings(
             instance=configured.instance,
             store=self.store,
@@ -147,6 +147,8 @@ class Application:
             max_new_engagements=configured.max_new_engagements_per_cycle,
             timing=Timing(
                 client_timeout=delivery.client_timeout,
+                batch_timeout=delivery.batch_timeout,
+                batch_call=servicenow_.connect_timeout + servicenow_.batch_read_timeout,
                 far_limit=delivery.far_side_limit,
                 margin=delivery.margin,
                 lease=delivery.lease,
@@ -166,6 +168,7 @@ def servicenow(configuration: Configuration) -> ServiceNow:
         settings.url,
         connect_timeout=settings.connect_timeout.total_seconds(),
         read_timeout=settings.read_timeout.total_seconds(),
+        batch_timeout=settings.batch_read_timeout.total_seconds(),
         sees_every_row=settings.sees_every_row,
         limits=Limits(
             concurrency=settings.concurrency,

@@ -98,6 +98,7 @@ class ServiceNowSettings:
     user: str
     connect_timeout: timedelta
     read_timeout: timedelta
+    batch_read_timeout: timedelta
     #: the integration user is asserted to see every row, so an instance that gives no count may be read
     sees_every_row: bool = False
     #: requests at the same time
@@ -195,6 +196,8 @@ class DeliverySettings:
     """Time limits of attempts, and what follows a failed one."""
 
     client_timeout: timedelta
+    #: writes that go together, all their calls
+    batch_timeout: timedelta
     #: how long the far side may still be working on a request that we gave up on
     far_side_limit: timedelta
     margin: timedelta

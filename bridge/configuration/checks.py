@@ -28,12 +28,25 @@ def check_process(model: BridgeModel, document: Document, desks: Iterable[DeskMo
         yield document.problem(
             ("servicenow", "url"), "url: everything would travel unprotected", "write https://, as outside tests always"
         )
-    connect_and_read = model.servicenow.connect_timeout + model.servicenow.read_timeout
-    if connect_and_read > model.delivery.client_timeout:
+    yield from _check_timeouts(model, document)
+
+
+def _check_timeouts(model: BridgeModel, document: Document) -> Iterable[Problem]:
+    """A call must be over before its delivery's time is, and of a batch's time some must be left to begin in."""
+    servicenow, delivery = model.servicenow, model.delivery
+    call = servicenow.connect_timeout + servicenow.read_timeout
+    if call > delivery.client_timeout:
         yield document.problem(
             ("servicenow", "read_timeout"),
-            f"connect_timeout and read_timeout together ({connect_and_read}) exceed delivery.client_timeout",
-            f"write less than {model.delivery.client_timeout} together, or a longer client_timeout",
+            f"connect_timeout and read_timeout together ({call}) exceed delivery.client_timeout",
+            f"write less than {delivery.client_timeout} together, or a longer client_timeout",
+        )
+    batch = servicenow.connect_timeout + servicenow.batch_read_timeout
+    if batch >= delivery.batch_timeout:
+        yield document.problem(
+            ("servicenow", "batch_read_timeout"),
+            f"connect_timeout and batch_read_timeout together ({batch}) leave nothing of delivery.batch_timeout",
+            f"write less than {delivery.batch_timeout} together, or a longer batch_timeout",
         )
 
 

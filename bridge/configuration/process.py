@@ -76,6 +76,7 @@ def build_servicenow(model: ServiceNowModel, fetch: Fetch) -> ServiceNowSettings
         user=user,
         connect_timeout=model.connect_timeout,
         read_timeout=model.read_timeout,
+        batch_read_timeout=model.batch_read_timeout,
         sees_every_row=model.sees_every_row,
         concurrency=model.concurrency,
         calls_per_hour=model.calls_per_hour,
@@ -159,16 +160,17 @@ def _listener(place: HostPort | None) -> Listener | None:
 
 def build_delivery(model: DeliveryModel) -> DeliverySettings:
     """Time limits; a lease that could end before an attempt does is refused."""
-    needed = model.client_timeout + model.far_side_limit + model.margin
+    needed = max(model.client_timeout, model.batch_timeout) + model.far_side_limit + model.margin
     if model.lease is not None and model.lease <= needed:
         raise WrongValue(
             f"lease: {model.lease} could end while an attempt goes on",
-            f"write more than client_timeout, far_side_limit and margin together ({needed}), or leave it out",
+            f"write more than {needed} (client_timeout or batch_timeout, far_side_limit and margin), or leave it out",
         )
     if model.retry_longest < model.retry_first:
         raise WrongValue("retry_longest is shorter than retry_first", "write the longer time as retry_longest")
     return DeliverySettings(
         client_timeout=model.client_timeout,
+        batch_timeout=model.batch_timeout,
         far_side_limit=model.far_side_limit,
         margin=model.margin,
         lease=model.lease or needed + model.margin,

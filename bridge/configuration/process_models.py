@@ -37,6 +37,10 @@ class ServiceNowModel(Strict):
     )
     connect_timeout: PositiveDuration = Field(timedelta(seconds=10), description="Longest time to connect.")
     read_timeout: PositiveDuration = Field(timedelta(seconds=25), description="Longest time without an answer.")
+    batch_read_timeout: PositiveDuration = Field(
+        timedelta(seconds=35),
+        description="Longest time without an answer to a batch of writes; ServiceNow works on one for 30 s at most.",
+    )
     sees_every_row: bool = Field(
         default=False,
         description="Assert that no access rule hides a row from the integration user. Only then may an instance be "
@@ -152,6 +156,9 @@ class DeliveryModel(Strict):
     client_timeout: PositiveDuration = Field(
         timedelta(seconds=40), description="Longest time for one attempt at our end, connection and answer together."
     )
+    batch_timeout: PositiveDuration = Field(
+        timedelta(seconds=60), description="Longest time at our end for writes that go together, all their calls."
+    )
     far_side_limit: Duration = Field(
         timedelta(seconds=60), description="How long ServiceNow may go on with a request that we gave up on."
     )
@@ -160,7 +167,8 @@ class DeliveryModel(Strict):
     )
     lease: PositiveDuration | None = Field(
         None,
-        description="How long a worker may hold a delivery; the three above and one margin more if it is left out.",
+        description="How long a worker may hold a delivery; if it is left out, the longer of the first two, "
+        "`far_side_limit` and two margins.",
     )
     retry_first: PositiveDuration = Field(timedelta(seconds=5), description="First wait before another attempt.")
     retry_longest: PositiveDuration = Field(timedelta(minutes=15), description="Longest wait before another attempt.")

@@ -61,6 +61,7 @@ def write_configuration(
     bridge["servicenow"] |= {
         "connect_timeout": _seconds(pace.client_timeout / 2),
         "read_timeout": _seconds(pace.client_timeout / 2),
+        "batch_read_timeout": _seconds(pace.client_timeout),
     }
     _write(folder / "bridge.yaml", bridge | paced)
     _write(folder / "routes.yaml", _routes())
@@ -110,6 +111,7 @@ def _paced(pace: Pace) -> dict[str, Any]:
         ],
         "delivery": {
             "client_timeout": _seconds(pace.client_timeout),
+            "batch_timeout": _seconds(pace.client_timeout * 2),
             "far_side_limit": _seconds(pace.far_side_limit),
             "margin": _seconds(pace.margin),
             "retry_first": _seconds(pace.retry_first),

@@ -23,7 +23,6 @@ from bridge.ports.desks import (
 )
 from bridge.ports.servicenow import (
     AttachmentEntry,
-    BatchWriter,
     CaseSource,
     CheckResult,
     CheckStatus,
@@ -51,7 +50,6 @@ from bridge.ports.store import (
 __all__ = [
     "Alerts",
     "AttachmentEntry",
-    "BatchWriter",
     "CaseRecord",
     "CaseSource",
     "CheckResult",

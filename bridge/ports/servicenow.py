@@ -177,6 +177,14 @@ class CaseSource(Protocol):
         """One PATCH."""
         ...
 
+    def write_many(self, writes: Sequence[RecordWrite], within: timedelta) -> tuple[Receipt | BridgeError, ...]:
+        """PATCHes of different records; what became of each, in their order, with the same meaning as `write` has.
+
+        No call begins later than `within` from now; what was not sent by then has `TryLater`.
+        Raises `UsageError` when a record comes twice: the order of parts within a call is the platform's.
+        """
+        ...
+
     def attach(self, table: str, sys_id: SysId, name: str, content_type: str, content: bytes) -> Receipt:
         """Store a file at a record."""
         ...
@@ -194,16 +202,4 @@ class CaseSource(Protocol):
 
     def check(self, streams: Sequence[Stream], fields: Mapping[str, Sequence[str]]) -> Iterator[CheckResult]:
         """Prove address, login, permissions, time zone, fields and clocks before the first pull."""
-        ...
-
-
-class BatchWriter(Protocol):
-    """A ServiceNow that takes many changes in few calls."""
-
-    def write_many(self, writes: Sequence[RecordWrite], within: timedelta) -> tuple[Receipt | BridgeError, ...]:
-        """PATCHes of different records; what became of each, in their order, with the same meaning as `write` has.
-
-        No call begins later than `within` from now, and one takes at most 45 s; what was not sent by then has
-        `TryLater`. Raises `UsageError` when a record comes twice: the order of parts within a call is the platform's.
-        """
         ...

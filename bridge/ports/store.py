@@ -286,6 +286,10 @@ class Store(Protocol):
         """
         ...
 
+    def claim_more(self, worker: str, lease: timedelta, recipient: str, most: int) -> tuple[Claim, ...]:
+        """Take the heads of at most so many more lanes that are due for one recipient, in one transaction."""
+        ...
+
     def release(self, claim: Claim, *, retry_at: datetime | None = None) -> None:
         """Give a claim back without an attempt."""
         ...

@@ -42,7 +42,7 @@ def _lane_is_free() -> ColumnElement[bool]:
 
 
 def _candidates() -> Select[Any]:
-    """The first due row: the head of a free lane, or a row whose worker's lease has ended."""
+    """The first due rows: heads of free lanes, and rows whose worker's lease has ended."""
     orphaned = and_(outbox.c.worker.is_not(None), outbox.c.lease_until <= bindparam("now"))
     return (
         select(outbox)
@@ -51,13 +51,14 @@ def _candidates() -> Select[Any]:
             or_(orphaned, and_(outbox.c.worker.is_(None), _lane_is_free())),
         )
         .order_by(outbox.c.next_attempt_at, outbox.c.seq)
-        .limit(1)
+        .limit(bindparam("most"))
         .with_for_update(skip_locked=True, of=outbox)
     )
 
 
 _CANDIDATE = _candidates()
 _CANDIDATE_BUT = _CANDIDATE.where(outbox.c.recipient.not_in(bindparam("excluded", expanding=True)))
+_CANDIDATES_OF = _CANDIDATE.where(outbox.c.recipient == bindparam("recipient"))
 
 
 class Claims(Outbox):
@@ -71,11 +72,18 @@ class Claims(Outbox):
         now = self.now()
         avoided = list(excluded)
         statement = _CANDIDATE_BUT if avoided else _CANDIDATE
-        values = {"now": now, "excluded": avoided} if avoided else {"now": now}
+        values = {"now": now, "most": 1, **({"excluded": avoided} if avoided else {})}
         row = self._execute(statement, values).one_or_none()
         if row is None or not self._take(row, worker, now + lease):
             return None
         return self._claimed(row, worker, now + lease)
+
+    def claim_more(self, worker: str, lease: timedelta, recipient: str, most: int) -> tuple[Claim, ...]:
+        """See `ports.Store.claim_more`."""
+        now = self.now()
+        rows = self._execute(_CANDIDATES_OF, {"now": now, "most": most, "recipient": recipient}).all()
+        until = now + lease
+        return tuple(self._claimed(row, worker, until) for row in rows if self._take(row, worker, until))
 
     def _take(self, row: Row[Any], worker: str, until: datetime) -> bool:
         interrupted = row.status == DeliveryStatus.ATTEMPTING.value

@@ -119,6 +119,14 @@ class SqlStore:
                 continue
         return None
 
+    def claim_more(self, worker: str, lease: timedelta, recipient: str, most: int) -> tuple[Claim, ...]:
+        """See `ports.Store.claim_more`; none when another worker took one of the lanes at the same instant."""
+        try:
+            with self.transaction() as work:
+                return work.claim_more(worker, lease, recipient, most)
+        except StaleCase:
+            return ()
+
     def release(self, claim: Claim, *, retry_at: datetime | None = None) -> None:
         """See `ports.Store.release`."""
         with self.transaction() as work:

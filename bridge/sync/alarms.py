@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import structlog
 
 from bridge.domain.delivery import Claim, Receipt
 from bridge.ports import Frozen, TrailEvent, Transaction
-from bridge.sync.dispatch import CannotAsk, Prepared
+from bridge.sync.dispatch import CannotAsk
+from bridge.sync.outcomes import Prepared
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
@@ -25,10 +27,10 @@ class AlarmPerformer:
         content = claim.delivery.frozen or json.dumps(dict(claim.delivery.payload), sort_keys=True).encode()
         return Prepared(Frozen(content, "", ()))
 
-    def intend(self, claim: Claim, prepared: Prepared) -> Claim | None:
+    def intend(self, claim: Claim, prepared: Prepared, settle_within: timedelta) -> Claim | None:
         """Write the attempt down."""
         with self._around.store.transaction() as tx:
-            return tx.intend(claim, prepared.frozen, self._around.timing.settle_within)
+            return tx.intend(claim, prepared.frozen, settle_within)
 
     def perform(self, claim: Claim, frozen: Frozen) -> Receipt:
         """Send it by every configured way."""

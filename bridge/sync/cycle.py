@@ -57,11 +57,8 @@ class Cycle:
         self._around = around
         self._dispatcher = Dispatcher(
             around,
-            {
-                DeliveryKind.MESSAGE: MessagePerformer(around),
-                DeliveryKind.WRITE: WritePerformer(around),
-                DeliveryKind.ALERT: AlarmPerformer(around),
-            },
+            {DeliveryKind.MESSAGE: MessagePerformer(around), DeliveryKind.ALERT: AlarmPerformer(around)},
+            {DeliveryKind.WRITE: WritePerformer(around)},
         )
 
     def pull_source(self, source: Source) -> int:

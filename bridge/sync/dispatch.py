@@ -1,29 +1,30 @@
-"""Dispatch: what was decided is done at the far side, one attempt at a time, each written down before and after.
+"""Dispatch: what was decided is done at the far side, each attempt written down before and after.
 
-An attempt without a certain end is unknown, never failed, and settled by asking. Nobody sleeps while holding a lease.
+Writes to ServiceNow that are due together go together: their records are read in one call and changed in another, each
+with a verdict, an intent and an outcome of its own. Everything else goes one at a time. Nobody sleeps while holding a
+lease.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
 from bridge.domain.agreement import Mode
-from bridge.domain.case import Case
-from bridge.domain.delivery import SERVICENOW, Claim, DeliveryKind, DeliveryStatus, Receipt
+from bridge.domain.delivery import SERVICENOW, Claim, DeliveryKind, Receipt
 from bridge.domain.errors import BridgeError, FarSideError, OutcomeUnknown, StaleWorker, TryLater, UntrustedAnswer
-from bridge.ports import Frozen, Transaction
-from bridge.sync.alarm import raise_alert
+from bridge.ports import Frozen
 from bridge.sync.breaker import Breakers
-from bridge.sync.deciding import until_settled
+from bridge.sync.outcomes import DispatchReport, Outcomes, Performer, Prepared
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 PAUSED_ALL = "pause/all"
 
@@ -41,44 +42,31 @@ def held_back(around: Surroundings, controls: Mapping[str, str]) -> frozenset[st
     return frozenset(desk.name for desk in desks if desk.mode is Mode.OBSERVE or paused_desk(desk.name) in controls)
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What an attempt needs: the bytes, and for a write the record as it was read just before."""
+class BatchPerformer(Performer, Protocol):
+    """One that can deal with many deliveries in few calls; each has an outcome of its own."""
 
-    frozen: Frozen
-    fresh: Case | None = None
+    #: deliveries that may go together
+    most: int
 
-
-class Performer(Protocol):
-    """How one kind of delivery is prepared, done, asked for, and what its end means."""
-
-    def prepare(self, claim: Claim) -> Prepared | None:
-        """Before the intent: reads, checks, rendering. None if the delivery was settled here (cancelled)."""
+    def prepare_all(self, claims: Sequence[Claim]) -> Sequence[Prepared | Exception]:
+        """`prepare` of each, or what it would have raised."""
         ...
 
-    def intend(self, claim: Claim, prepared: Prepared) -> Claim | None:
-        """Decide once more and write the intent down, in one transaction; None if the delivery was settled here."""
+    def perform_all(self, attempts: Sequence[tuple[Claim, Frozen]]) -> Sequence[Receipt | Exception]:
+        """`perform` of each, or what it would have raised; over within `Timing.batch_timeout`."""
         ...
 
-    def perform(self, claim: Claim, frozen: Frozen) -> Receipt:
-        """The I/O."""
+    def ask_all(self, claims: Sequence[Claim]) -> Sequence[Receipt | Exception | None]:
+        """`ask` of each, or what it would have raised."""
         ...
 
-    def ask(self, claim: Claim) -> Receipt | None:
-        """Whether an earlier attempt was carried out after all; raises `CannotAsk` where nobody can tell."""
-        ...
 
-    def done(self, tx: Transaction, claim: Claim, receipt: Receipt) -> None:
-        """What follows from a delivery's success, in the transaction that settles it."""
-        ...
-
-    def absent(self, tx: Transaction, claim: Claim) -> None:
-        """What follows when an earlier attempt turns out not to have been carried out."""
-        ...
-
-    def failed(self, tx: Transaction, claim: Claim, error: str) -> None:
-        """What follows when it has become a dead letter."""
-        ...
+def _outcome(call: Callable[[], T]) -> T | Exception:
+    """What a call answers or raises: both are written down."""
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001 - a defect of ours is an end, too, and an attempt must have one
+        return error
 
 
 class CannotAsk(BridgeError):
@@ -87,23 +75,21 @@ class CannotAsk(BridgeError):
     code = "cannot_ask"
 
 
-@dataclass
-class DispatchReport:
-    """What one pass did."""
-
-    done: int = 0
-    failed: int = 0
-    waiting: int = 0
-    stale: int = 0
-
-
 class Dispatcher:
     """Works the outbox off until nothing is due."""
 
-    def __init__(self, around: Surroundings, performers: dict[DeliveryKind, Performer]) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        performers: Mapping[DeliveryKind, Performer],
+        batches: Mapping[DeliveryKind, BatchPerformer],
+    ) -> None:
+        """`performers` do one delivery at a time; of the kinds in `batches` many may go together."""
         self._around = around
-        self._performers = performers
+        self._performers = {**performers, **batches}
+        self._batches = batches
         self._breakers = Breakers(around.timing.breaker_after, around.timing.breaker_pause)
+        self._outcomes = Outcomes(around, self._breakers)
 
     def run(self, *, stop: Callable[[], bool] = lambda: False) -> DispatchReport:
         """Work on everything that is due, several lanes at once."""
@@ -118,20 +104,34 @@ class Dispatcher:
         return report
 
     def _drain(self, report: DispatchReport, stop: Callable[[], bool], slot: str) -> None:
+        store, worker, lease = self._around.store, self._around.worker + slot, self._around.timing.lease
         while not stop():
-            with self._around.store.reading() as tx:
+            with store.reading() as tx:
                 excluded = held_back(self._around, tx.controls()) | self._breakers.open(tx.now())
-            claim = self._around.store.claim(self._around.worker + slot, self._around.timing.lease, excluded=excluded)
+            claim = store.claim(worker, lease, excluded=excluded)
             if claim is None:
                 return
-            self._work(claim, report)
+            batch = self._batches.get(claim.delivery.kind)
+            others = store.claim_more(worker, lease, claim.delivery.recipient, batch.most - 1) if batch else ()
+            if batch and others:
+                self._work_together([claim, *others], batch, report)
+            else:
+                self._work(claim, report)
+
+    # ── one at a time ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _work(self, claim: Claim, report: DispatchReport) -> None:
-        try:
+        with self._guarded(claim, report):
             if claim.settling:
                 self._settle(claim, report)
             else:
                 self._attempt(claim, report)
+
+    @contextmanager
+    def _guarded(self, claim: Claim, report: DispatchReport) -> Iterator[None]:
+        """What goes wrong here stays with this delivery, unless the store cannot be used at all."""
+        try:
+            yield
         except StaleWorker:
             # The store refused our write and recorded what we may have sent.
             report.stale += 1
@@ -145,156 +145,138 @@ class Dispatcher:
             log.exception("delivery_failed_here", delivery=claim.delivery.id)
 
     def _attempt(self, claim: Claim, report: DispatchReport) -> None:
-        performer = self._performers[claim.delivery.kind]
-        prepared = self._prepared(performer, claim, report)
-        if prepared is None:
+        performer, timing = self._performers[claim.delivery.kind], self._around.timing
+        prepared = _outcome(lambda: performer.prepare(claim))
+        if isinstance(prepared, Exception):
+            self._not_prepared(claim, performer, prepared, report, blame=True)
             return
-        intended = performer.intend(claim, prepared)
-        if intended is None:
+        intended = performer.intend(claim, prepared, timing.settle_within) if prepared else None
+        if prepared is None or intended is None:
             return
-        if not self._has_time(intended):
-            # Slowness of our own, which says nothing about the recipient.
-            self._postpone(intended, report, "the lease would end before the attempt could")
+        if not self._has_time(intended, timing.client_timeout):
+            self._too_late(intended, report)
             return
-        try:
-            receipt = performer.perform(intended, prepared.frozen)
-        except TryLater as error:
-            self._later(intended, report, error.message, error.retry_after)
-        except OutcomeUnknown as error:
-            self._unknown(intended, report, error.message)
-        except FarSideError as error:
-            self._dead(intended, performer, report, str(error))
-        except Exception as error:
-            log.exception("attempt_failed", delivery=intended.delivery.id)
-            self._unknown(intended, report, f"{type(error).__name__} in the attempt")
-        else:
-            self._done(intended, performer, receipt, report)
+        frozen = prepared.frozen
+        outcome = _outcome(lambda: performer.perform(intended, frozen))
+        self._outcomes.ended(intended, performer, outcome, report, blame=True)
 
-    def _prepared(self, performer: Performer, claim: Claim, report: DispatchReport) -> Prepared | None:
-        try:
-            return performer.prepare(claim)
-        except (TryLater, UntrustedAnswer) as error:
-            after = error.retry_after if isinstance(error, TryLater) else None
-            self._trouble(claim)
-            self._around.store.release(claim, retry_at=self._retry_at(claim, after))
-            report.waiting += 1
-        except StaleWorker:
-            raise
-        except BridgeError as error:
-            if error.retryable:
-                raise
-            self._dead(claim, performer, report, str(error))
-        except Exception as error:
-            # Nothing was attempted, and the same delivery would fail again: it waits for a person, the others go on.
-            log.exception("delivery_cannot_be_prepared", delivery=claim.delivery.id)
-            self._dead(claim, performer, report, f"{type(error).__name__} while it was prepared")
-        return None
+    def _not_prepared(
+        self, claim: Claim, performer: Performer, error: Exception, report: DispatchReport, *, blame: bool
+    ) -> None:
+        """Nothing was attempted: later again, or, where the same would happen again, a matter for a person."""
+        match error:
+            case TryLater() | UntrustedAnswer():
+                after = error.retry_after if isinstance(error, TryLater) else None
+                self._outcomes.give_back(claim, report, after, blame=blame)
+            case StaleWorker():
+                raise error
+            case BridgeError():
+                if error.retryable:
+                    raise error
+                self._outcomes.dead(claim, performer, report, str(error))
+            case _:
+                log.error("delivery_cannot_be_prepared", delivery=claim.delivery.id, exc_info=error)
+                self._outcomes.dead(claim, performer, report, f"{type(error).__name__} while it was prepared")
 
-    def _has_time(self, claim: Claim) -> bool:
+    def _has_time(self, claim: Claim, needed: timedelta) -> bool:
+        return self._now() + needed < claim.lease_until
+
+    def _too_late(self, intended: Claim, report: DispatchReport) -> None:
+        """Slowness of our own, which says nothing about the recipient."""
+        self._outcomes.postpone(intended, report, "the lease would end before the attempt could")
+
+    def _now(self) -> datetime:
         with self._around.store.reading() as tx:
-            return tx.now() + self._around.timing.client_timeout < claim.lease_until
+            return tx.now()
 
     def _settle(self, claim: Claim, report: DispatchReport) -> None:
-        """Ask how an attempt ended. Absent is believed only after the far side can no longer carry it out."""
-        performer = self._performers[claim.delivery.kind]
+        """Ask how an attempt ended."""
+        performer, asked_at = self._performers[claim.delivery.kind], self._now()
+        answer: Receipt | Exception | None
         try:
-            with self._around.store.transaction() as tx:
-                asked_at = tx.now()
-            receipt = performer.ask(claim)
+            answer = performer.ask(claim)
         except CannotAsk:
             # The earlier attempt stays unknown: whatever the desk says meanwhile proves that it arrived.
             if claim.attempt < self._around.timing.most_attempts:
                 self._attempt(claim, report)
             else:
-                self._dead(claim, performer, report, f"given up after {claim.attempt} attempts of unknown end")
+                why = f"given up after {claim.attempt} attempts of unknown end"
+                self._outcomes.dead(claim, performer, report, why)
             return
-        except (TryLater, UntrustedAnswer, OutcomeUnknown) as error:
-            self._unknown(claim, report, error.message)
+        except BridgeError as error:
+            answer = error
+        self._answered(claim, performer, answer, asked_at, report, blame=True)
+
+    def _answered(
+        self,
+        claim: Claim,
+        performer: Performer,
+        answer: Receipt | Exception | None,
+        asked_at: datetime,
+        report: DispatchReport,
+        *,
+        blame: bool,
+    ) -> None:
+        """Absent is believed only if it was asked for when the far side could no longer carry it out."""
+        match answer:
+            case Receipt():
+                self._outcomes.done(claim, performer, answer, report)
+            case None if claim.settle_after is not None and asked_at < claim.settle_after:
+                self._outcomes.ask_again(claim, claim.settle_after, report)
+            case None:
+                self._outcomes.absent(claim, performer)
+            case TryLater() | UntrustedAnswer() | OutcomeUnknown():
+                self._outcomes.unknown(claim, report, answer.message, blame=blame)
+            case FarSideError():
+                self._outcomes.cannot_settle(claim, str(answer))
+                self._outcomes.unknown(claim, report, str(answer), blame=blame)
+            case _:
+                raise answer
+
+    # ── together ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _work_together(self, claims: Sequence[Claim], performer: BatchPerformer, report: DispatchReport) -> None:
+        fresh = [claim for claim in claims if not claim.settling]
+        if fresh:
+            self._attempt_all(fresh, performer, report)
+        if settling := [claim for claim in claims if claim.settling]:
+            self._settle_all(settling, performer, report)
+
+    def _attempt_all(self, claims: Sequence[Claim], performer: BatchPerformer, report: DispatchReport) -> None:
+        attempts = self._intend_all(claims, performer, report)
+        if not attempts:
             return
-        except FarSideError as error:
-            self._cannot_settle(claim, str(error))
-            self._unknown(claim, report, str(error))
-            return
-        if receipt is not None:
-            self._done(claim, performer, receipt, report)
-        elif claim.settle_after is not None and asked_at < claim.settle_after:
-            with self._around.store.transaction() as tx:
-                tx.finish(claim, DeliveryStatus.UNKNOWN, retry_at=claim.settle_after)
-            report.waiting += 1
-        else:
-            until_settled(self._around, lambda tx: self._absent(tx, claim, performer))
+        told, blame = _outcome(lambda: performer.perform_all(attempts)), True
+        outcomes = [told] * len(attempts) if isinstance(told, Exception) else told
+        for (claim, _), outcome in zip(attempts, outcomes, strict=True):
+            with self._guarded(claim, report):
+                self._outcomes.ended(claim, performer, outcome, report, blame=blame)
+            # One call went wrong, however many deliveries it held.
+            blame = blame and isinstance(outcome, Receipt)
 
-    def _cannot_settle(self, claim: Claim, why: str) -> None:
-        """The far side refuses to tell: without a person the lane would wait for ever, in silence."""
-        delivery = claim.delivery
-        with self._around.store.transaction() as tx:
-            raise_alert(
-                tx,
-                self._around.instance,
-                "cannot_settle",
-                f"it cannot be found out whether delivery {delivery.id} was carried out: {why}",
-                case=delivery.case,
-                cause=f"delivery:{delivery.id}",
-            )
+    def _intend_all(
+        self, claims: Sequence[Claim], performer: BatchPerformer, report: DispatchReport
+    ) -> list[tuple[Claim, Frozen]]:
+        """Each is decided upon and written down by itself; those that may be attempted now."""
+        timing, blame = self._around.timing, True
+        intended: list[tuple[Claim, Frozen]] = []
+        for claim, prepared in zip(claims, performer.prepare_all(claims), strict=True):
+            with self._guarded(claim, report):
+                if isinstance(prepared, Exception):
+                    self._not_prepared(claim, performer, prepared, report, blame=blame)
+                    blame = False
+                elif one := performer.intend(claim, prepared, timing.batch_settle_within):
+                    intended.append((one, prepared.frozen))
+        if all(self._has_time(claim, timing.batch_timeout) for claim, _ in intended):
+            return intended
+        for claim, _ in intended:
+            with self._guarded(claim, report):
+                self._too_late(claim, report)
+        return []
 
-    def _absent(self, tx: Transaction, claim: Claim, performer: Performer) -> None:
-        tx.finish(claim, DeliveryStatus.PENDING, error="the far side does not have it")
-        performer.absent(tx, claim)
-
-    def _done(self, claim: Claim, performer: Performer, receipt: Receipt, report: DispatchReport) -> None:
-        def settle(tx: Transaction) -> None:
-            tx.finish(claim, DeliveryStatus.DONE, receipt=receipt)
-            performer.done(tx, claim, receipt)
-
-        until_settled(self._around, settle)
-        self._breakers.worked(claim.delivery.recipient)
-        report.done += 1
-        log.info("delivered", delivery=claim.delivery.id, recipient=claim.delivery.recipient, attempt=claim.attempt)
-
-    def _dead(self, claim: Claim, performer: Performer, report: DispatchReport, error: str) -> None:
-        def settle(tx: Transaction) -> None:
-            tx.finish(claim, DeliveryStatus.DEAD, error=error)
-            performer.failed(tx, claim, error)
-
-        until_settled(self._around, settle)
-        report.failed += 1
-        log.error("dead_letter", delivery=claim.delivery.id, recipient=claim.delivery.recipient, error=error)
-
-    def _later(self, claim: Claim, report: DispatchReport, why: str, after: float | None = None) -> None:
-        self._trouble(claim)
-        if claim.attempt >= self._around.timing.most_attempts:
-            self._dead(claim, self._performers[claim.delivery.kind], report, f"given up after {claim.attempt}: {why}")
-            return
-        self._postpone(claim, report, why, after)
-
-    def _postpone(self, claim: Claim, report: DispatchReport, why: str, after: float | None = None) -> None:
-        retry_at = self._retry_at(claim, after)
-        with self._around.store.transaction() as tx:
-            tx.finish(claim, DeliveryStatus.PENDING, error=why, retry_at=retry_at)
-        report.waiting += 1
-
-    def _unknown(self, claim: Claim, report: DispatchReport, why: str) -> None:
-        self._trouble(claim)
-        retry_at = self._retry_at(claim, None)
-        with self._around.store.transaction() as tx:
-            tx.finish(claim, DeliveryStatus.UNKNOWN, error=why, retry_at=retry_at)
-        report.waiting += 1
-
-    def _trouble(self, claim: Claim) -> None:
-        """Count a passing failure; the one that opens the recipient's breaker raises an alarm."""
-        recipient = claim.delivery.recipient
-        with self._around.store.transaction() as tx:
-            if self._breakers.failed(recipient, now := tx.now()):
-                pause = self._around.timing.breaker_pause
-                text = f"{recipient} cannot be reached; nothing more is tried for {pause}"
-                raise_alert(tx, self._around.instance, "unreachable", text, cause=f"{recipient}/{now.isoformat()}")
-                log.error("breaker_opened", recipient=recipient, seconds=pause.total_seconds())
-
-    def _retry_at(self, claim: Claim, after: float | None) -> datetime:
-        """Doubled at each attempt up to the cap, with jitter; never before the far side asked for."""
-        timing = self._around.timing
-        wait = min(timing.retry_cap, timing.retry_base * float(2 ** min(claim.attempt, 20)))
-        jittered: timedelta = wait * self._around.random.uniform(0.5, 1.0)
-        asked = timedelta(seconds=after or 0)
-        with self._around.store.transaction() as tx:
-            return tx.now() + max(jittered, asked)
+    def _settle_all(self, claims: Sequence[Claim], performer: BatchPerformer, report: DispatchReport) -> None:
+        asked_at, blame = self._now(), True
+        for claim, answer in zip(claims, performer.ask_all(claims), strict=True):
+            with self._guarded(claim, report):
+                self._answered(claim, performer, answer, asked_at, report, blame=blame)
+            blame = blame and not isinstance(answer, Exception)

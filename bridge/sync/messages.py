@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -17,8 +17,9 @@ from bridge.domain.ids import DeskName
 from bridge.mapping.message import compose
 from bridge.ports import AttachmentEntry, DeskConnector, File, Frozen, OutboundMessage, TrailEvent, Transaction
 from bridge.sync.casework import Casework, Cause
-from bridge.sync.dispatch import CannotAsk, Prepared
+from bridge.sync.dispatch import CannotAsk
 from bridge.sync.files import shared_files
+from bridge.sync.outcomes import Prepared
 from bridge.sync.queued import standing
 from bridge.sync.surroundings import Surroundings
 
@@ -56,10 +57,10 @@ class MessagePerformer:
         message = composed(delivery, record.shadow, engagement, agreement, now, thread=thread, files=files)
         return Prepared(self._connector(delivery).freeze(message, now))
 
-    def intend(self, claim: Claim, prepared: Prepared) -> Claim | None:
+    def intend(self, claim: Claim, prepared: Prepared, settle_within: timedelta) -> Claim | None:
         """Write the attempt and, the first time, the bytes down."""
         with self._around.store.transaction() as tx:
-            return tx.intend(claim, prepared.frozen, self._around.timing.settle_within)
+            return tx.intend(claim, prepared.frozen, settle_within)
 
     def perform(self, claim: Claim, frozen: Frozen) -> Receipt:
         """Hand the bytes to the desk's connector."""

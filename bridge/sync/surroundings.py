@@ -24,11 +24,14 @@ class Timing:
 
     #: one call to the far side, connection and answer together, at our end
     client_timeout: timedelta = timedelta(seconds=30)
+    #: writes that go together, all their calls at our end, and the longest of these calls
+    batch_timeout: timedelta = timedelta(seconds=60)
+    batch_call: timedelta = timedelta(seconds=45)
     #: after which ServiceNow itself ends a transaction (60 s for tables)
     far_limit: timedelta = timedelta(seconds=60)
     margin: timedelta = timedelta(seconds=15)
     #: how long a worker may hold a delivery: longer than the I/O deadline and the far side's limit together
-    lease: timedelta = timedelta(seconds=120)
+    lease: timedelta = timedelta(seconds=150)
     #: first wait before a delivery is tried again, doubled each time
     retry_base: timedelta = timedelta(seconds=5)
     retry_cap: timedelta = timedelta(minutes=15)
@@ -42,6 +45,11 @@ class Timing:
     def settle_within(self) -> timedelta:
         """After an attempt's start, how long the far side may still carry it out."""
         return self.client_timeout + self.far_limit + self.margin
+
+    @property
+    def batch_settle_within(self) -> timedelta:
+        """The same for one of many attempts that were written down together: its call may be the last of them."""
+        return self.batch_timeout + self.far_limit + self.margin
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,26 @@ together with the intent, under the case's version; a state write is never repea
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from bridge.domain.case import Case, Phase, parse_time
 from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
 from bridge.domain.engagement import Engagement
-from bridge.domain.errors import NotFound, StoreError
+from bridge.domain.errors import BridgeError, NotFound, StoreError
 from bridge.domain.hold import Answer
 from bridge.domain.ids import SysId, reference
-from bridge.ports import CaseRecord, Frozen, Transaction
+from bridge.ports import CaseRecord, Frozen, JournalEntry, RecordWrite, Transaction
 from bridge.sync.casework import REOPENS, RESOLVES, Casework, Cause
 from bridge.sync.deciding import until_settled
-from bridge.sync.dispatch import Prepared
 from bridge.sync.marks import mark_in
+from bridge.sync.outcomes import Prepared
 from bridge.sync.surroundings import Surroundings
+
+#: a record: its table and sys_id
+Target: TypeAlias = tuple[str, SysId]
 
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCKS_APART = timedelta(days=1)
@@ -30,28 +34,58 @@ _CLOCKS_APART = timedelta(days=1)
 
 
 class WritePerformer:
-    """Delivers notes, comments and states to ServiceNow."""
+    """Delivers notes, comments and states to ServiceNow, as many together as are due."""
+
+    #: half the records that one query names, so that one read and two batches deal with them
+    most = 100
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
 
-    def prepare(self, claim: Claim) -> Prepared | None:
+    def prepare(self, claim: Claim) -> Prepared:
         """Read the record as it is now."""
-        delivery = claim.delivery
-        table, sys_id = _target(delivery)
+        table, sys_id = _target(claim.delivery)
         fresh = self._around.source.read(table, sys_id)
         if fresh is None:
             raise NotFound(
                 "the case cannot be read", case=sys_id, remedy="look at it in ServiceNow, then retry or cancel"
             )
-        frozen = delivery.frozen or _body(delivery.payload)
-        return Prepared(Frozen(frozen, "", ()), fresh)
+        return _prepared(claim.delivery, fresh)
 
-    def intend(self, claim: Claim, prepared: Prepared) -> Claim | None:
+    def prepare_all(self, claims: Sequence[Claim]) -> Sequence[Prepared | Exception]:
+        """Read the records as they are now, those of a table together."""
+        found = self._read([_target(claim.delivery) for claim in claims])
+        return [self._prepared_from(found[_target(claim.delivery)], claim) for claim in claims]
+
+    def _prepared_from(self, found: Case | Exception | None, claim: Claim) -> Prepared | Exception:
+        if isinstance(found, Exception):
+            return found
+        if found is not None:
+            return _prepared(claim.delivery, found)
+        # A query leaves out what is not there and what is not shown; asked for by itself the record says which.
+        try:
+            return self.prepare(claim)
+        except BridgeError as error:
+            return error
+
+    def _read(self, targets: Sequence[Target]) -> Mapping[Target, Case | Exception | None]:
+        """Records as they are now; None for one that a query does not find."""
+        found: dict[Target, Case | Exception | None] = dict.fromkeys(targets)
+        for table in {table for table, _ in targets}:
+            asked = [sys_id for of, sys_id in targets if of == table]
+            try:
+                cases = self._around.source.read_many(table, asked)
+            except BridgeError as error:
+                found.update(((table, sys_id), error) for sys_id in asked)
+            else:
+                found.update(((table, case.sys_id), case) for case in cases)
+        return found
+
+    def intend(self, claim: Claim, prepared: Prepared, settle_within: timedelta) -> Claim | None:
         """Take the verdict and write the intent down together, or settle the delivery without an attempt."""
-        return until_settled(self._around, lambda tx: self._intend_once(tx, claim, prepared))
+        return until_settled(self._around, lambda tx: self._intend_once(tx, claim, prepared, settle_within))
 
-    def _intend_once(self, tx: Transaction, claim: Claim, prepared: Prepared) -> Claim | None:
+    def _intend_once(self, tx: Transaction, claim: Claim, prepared: Prepared, settle_within: timedelta) -> Claim | None:
         delivery, fresh = claim.delivery, prepared.fresh
         if fresh is None:
             raise StoreError("a write is intended on a record read just before", remedy="report this as a defect")
@@ -68,23 +102,48 @@ class WritePerformer:
             return None
         # The version moves with the intent: a decision taken meanwhile comes before it, or after it, never beside it.
         work.close()
-        return tx.intend(claim, prepared.frozen, self._around.timing.settle_within)
+        return tx.intend(claim, prepared.frozen, settle_within)
 
     def perform(self, claim: Claim, frozen: Frozen) -> Receipt:
         """The PATCH."""
         table, sys_id = _target(claim.delivery)
         return self._around.source.write(table, sys_id, json.loads(frozen.content))
 
+    def perform_all(self, attempts: Sequence[tuple[Claim, Frozen]]) -> Sequence[Receipt | Exception]:
+        """The PATCHes, in as few calls as possible."""
+        timing = self._around.timing
+        writes = [RecordWrite(*_target(claim.delivery), json.loads(frozen.content)) for claim, frozen in attempts]
+        return self._around.source.write_many(writes, timing.batch_timeout - timing.batch_call)
+
     def ask(self, claim: Claim) -> Receipt | None:
         """Look for our journal entry: it was written by the same PATCH as the fields."""
-        table, sys_id = _target(claim.delivery)
-        mine = reference(claim.delivery.id)
-        since = (claim.started_at or _EVER) - _CLOCKS_APART
-        for entry in self._around.source.journals([sys_id], since):
-            if entry.author == self._around.integration_user and mark_in(entry.text) == mine:
-                now = self._around.source.read(table, sys_id)
-                return Receipt(entry.sys_id, _stamps(now))
-        return None
+        entry = self._entries([claim]).get(_mark(claim))
+        return Receipt(entry.sys_id, _stamps(self._around.source.read(*_target(claim.delivery)))) if entry else None
+
+    def ask_all(self, claims: Sequence[Claim]) -> Sequence[Receipt | Exception | None]:
+        """Look for our journal entries, all in one call."""
+        try:
+            entries = self._entries(claims)
+        except BridgeError as error:
+            return [error] * len(claims)
+        found = self._read([_target(claim.delivery) for claim in claims if _mark(claim) in entries])
+        return [self._receipt(entries.get(_mark(claim)), found.get(_target(claim.delivery))) for claim in claims]
+
+    def _entries(self, claims: Sequence[Claim]) -> Mapping[tuple[SysId, str], JournalEntry]:
+        """Our entries in the records of some claims, by record and reference."""
+        since = min((claim.started_at or _EVER) for claim in claims) - _CLOCKS_APART
+        cases = [_target(claim.delivery)[1] for claim in claims]
+        return {
+            (entry.case, mark): entry
+            for entry in self._around.source.journals(cases, since)
+            if entry.author == self._around.integration_user and (mark := mark_in(entry.text))
+        }
+
+    @staticmethod
+    def _receipt(entry: JournalEntry | None, now: Case | Exception | None) -> Receipt | Exception | None:
+        if entry is None:
+            return None
+        return now if isinstance(now, Exception) else Receipt(entry.sys_id, _stamps(now))
 
     def done(self, tx: Transaction, claim: Claim, receipt: Receipt) -> None:
         """What we wrote is known from now on, so that it is not taken for somebody else's change."""
@@ -184,7 +243,16 @@ def _say_without_state(work: Casework, delivery: Delivery) -> None:
             work.tx.save_engagement(replace(engagement, resolution_note=again))
 
 
-def _target(delivery: Delivery) -> tuple[str, SysId]:
+def _prepared(delivery: Delivery, fresh: Case) -> Prepared:
+    return Prepared(Frozen(delivery.frozen or _body(delivery.payload), "", ()), fresh)
+
+
+def _mark(claim: Claim) -> tuple[SysId, str]:
+    """How our entry of a delivery is known: its record and the reference that it ends with."""
+    return _target(claim.delivery)[1], reference(claim.delivery.id)
+
+
+def _target(delivery: Delivery) -> Target:
     if delivery.case is None:
         raise StoreError(f"delivery {delivery.id} belongs to no case", remedy="restore the backup whole")
     return delivery.payload["table"], delivery.case

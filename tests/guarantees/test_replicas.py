@@ -21,7 +21,7 @@ from tests.killing.market import (
 )
 
 CASES = 12
-LEASE = QUICK.client_timeout + QUICK.far_side_limit + 2 * QUICK.margin
+LEASE = 2 * QUICK.client_timeout + QUICK.far_side_limit + 2 * QUICK.margin
 #: for a busy machine: what a tick and the work of one delivery may take
 SLACK = 15.0
 SLOW = {"match": {"method": "PATCH"}, "fault": {"kind": "slow", "seconds": 0.3}}

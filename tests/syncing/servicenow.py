@@ -9,11 +9,22 @@ from typing import Any
 
 from bridge.domain.case import Case, Phase, format_time, profile_of
 from bridge.domain.delivery import Receipt
-from bridge.domain.errors import FarSideError, OutcomeUnknown, TryLater
+from bridge.domain.errors import BridgeError, FarSideError, OutcomeUnknown, TryLater
 from bridge.domain.facts import Gone
 from bridge.domain.ids import SysId
 from bridge.mapping.entries import journal_entry
-from bridge.ports import AttachmentEntry, CheckResult, Clock, JournalEntry, Page, Stamp, Stamps, Stream, Window
+from bridge.ports import (
+    AttachmentEntry,
+    CheckResult,
+    Clock,
+    JournalEntry,
+    Page,
+    RecordWrite,
+    Stamp,
+    Stamps,
+    Stream,
+    Window,
+)
 
 OURS = "cpsd.bridge"
 CASE_TABLE = "sn_customerservice_case"
@@ -70,6 +81,8 @@ class FakeServiceNow:
     ledger: list[Write] = field(default_factory=list)
     #: every PATCH of ours that reached the server, committed or not, and when
     attempts: list[tuple[datetime, Mapping[str, str]]] = field(default_factory=list)
+    #: how many PATCHes each call held that held several
+    batches: list[int] = field(default_factory=list)
     resolvers: set[str] = field(default_factory=lambda: {"priya.shah", "tom.hughes"})
     #: hidden by an ACL, deleted
     hidden: set[SysId] = field(default_factory=set)
@@ -232,6 +245,17 @@ class FakeServiceNow:
             self._commit(OURS, sys_id, body)
             record = self.records[sys_id]
             return Receipt(detail={name: record[name] for name in ("sys_mod_count", "sys_updated_on")})
+
+    def write_many(self, writes: Sequence[RecordWrite], within: timedelta) -> tuple[Receipt | BridgeError, ...]:
+        assert len({one.sys_id for one in writes}) == len(writes)
+        self.batches.append(len(writes))
+        return tuple(self._outcome(one) for one in writes)
+
+    def _outcome(self, one: RecordWrite) -> Receipt | BridgeError:
+        try:
+            return self.write(one.table, one.sys_id, one.body)
+        except BridgeError as error:
+            return error
 
     def attach(self, table: str, sys_id: SysId, name: str, content_type: str, content: bytes) -> Receipt:
         raise AssertionError("nothing attaches files yet")

@@ -25,6 +25,8 @@ RESOLVER, OTHER_RESOLVER, RAISER, STRANGER = "priya.shah", "tom.hughes", "sam.ra
 ALWAYS_OPEN = WorkingHours(calendar="none", open=dict.fromkeys(range(1, 8), ((0, 24 * 60),)))
 TIMING = Timing(
     client_timeout=timedelta(seconds=2),
+    batch_timeout=timedelta(seconds=5),
+    batch_call=timedelta(seconds=2),
     far_limit=timedelta(seconds=10),
     margin=timedelta(seconds=3),
     lease=timedelta(seconds=30),
