@@ -20,11 +20,17 @@ CASES = 50
 KILLS = 50
 SOAK_KILLS = int(os.environ.get("CPSD_SOAK_KILLS", "200"))
 OURS = {"method": "PATCH", "body_regex": "cpsd:"}
-#: now and then the server commits after the client gave up (its timeout is 0.6 s) or died, or the answer is lost
+TOGETHER = {"path_regex": "/batch$"}
+#: now and then the server commits after the client gave up (its timeout is 0.6 s, 1.2 s for writes that go together) or
+#: died, the answer is lost, or only some of the writes are carried out
 FAULTS = (
     {"match": {**OURS, "rate": 0.2}, "fault": {"kind": "slow", "seconds": 0.95}},
     {"match": {**OURS, "rate": 0.04}, "fault": {"kind": "commit_after_client_gone"}},
     {"match": {**OURS, "rate": 0.04}, "fault": {"kind": "lost_after_commit"}},
+    {"match": {**TOGETHER, "rate": 0.1}, "fault": {"kind": "slow", "seconds": 1.5}},
+    {"match": {**TOGETHER, "rate": 0.04}, "fault": {"kind": "commit_after_client_gone"}},
+    {"match": {**TOGETHER, "rate": 0.04}, "fault": {"kind": "lost_after_commit"}},
+    {"match": {**TOGETHER, "rate": 0.2}, "fault": {"kind": "unserviced", "keep": 2}},
 )
 
 

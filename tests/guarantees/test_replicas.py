@@ -24,7 +24,10 @@ CASES = 12
 LEASE = 2 * QUICK.client_timeout + QUICK.far_side_limit + 2 * QUICK.margin
 #: for a busy machine: what a tick and the work of one delivery may take
 SLACK = 15.0
-SLOW = {"match": {"method": "PATCH"}, "fault": {"kind": "slow", "seconds": 0.3}}
+SLOW = [
+    {"match": match, "fault": {"kind": "slow", "seconds": 0.3}}
+    for match in ({"method": "PATCH"}, {"path_regex": "/batch$"})
+]
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def test_two_replicas_share_the_work_and_the_lanes_hold(tmp_path, postgres_url):
 @pytest.mark.timeout(180)
 def test_what_a_killed_replica_held_is_taken_over_within_the_lease_and_one_tick(tmp_path, postgres_url):
     with market(tmp_path, postgres_url) as found, Bridges(found.stage.config, tmp_path / "bridge.log") as bridges:
-        found.faults(SLOW)
+        found.faults(*SLOW)
         found.raise_cases(CASES)
         processes = {bridges.start(), bridges.start()}
         held = caught_at_work(found, bridges, processes)
@@ -130,7 +133,7 @@ def test_what_a_killed_replica_held_is_taken_over_within_the_lease_and_one_tick(
 @pytest.mark.timeout(180)
 def test_a_replica_that_was_stopped_past_its_lease_is_refused_and_what_it_did_is_recorded(tmp_path, postgres_url):
     with market(tmp_path, postgres_url) as found, Bridges(found.stage.config, tmp_path / "bridge.log") as bridges:
-        found.faults(SLOW)
+        found.faults(*SLOW)
         found.raise_cases(CASES)
         processes = {bridges.start(), bridges.start()}
         held = caught_at_work(found, bridges, processes)

@@ -60,6 +60,34 @@ def test_recipients_that_are_excluded_are_left_alone(clocked):
     assert clocked.claim("w", LEASE, excluded=["dcc"]).delivery.id == write().id
 
 
+def test_the_heads_of_many_lanes_are_claimed_together_up_to_a_number(clocked, hand_clock):
+    later = hand_clock.now() + timedelta(minutes=5)
+    enqueue(clocked, write(1, 1), write(1, 2), write(2, 1), write(3, 1), write(4, 1, next_attempt_at=later))
+    enqueue(clocked, message(engagement()))
+    first = clocked.claim("w", LEASE, excluded=["dcc"])
+    more = clocked.claim_more("w", LEASE, "servicenow", 1)
+    assert [claim.delivery.id for claim in (first, *more)] == [write(1, 1).id, write(2, 1).id]
+    rest = clocked.claim_more("w", LEASE, "servicenow", 10)
+    assert [claim.delivery.id for claim in rest] == [write(3, 1).id]
+    assert clocked.claim_more("w", LEASE, "servicenow", 10) == ()
+    for claim in (first, *more, *rest):
+        finish(clocked, begin(clocked, claim), DeliveryStatus.DONE)
+
+
+def test_what_other_workers_left_is_claimed_together_and_settled(clocked, hand_clock):
+    enqueue(clocked, write(1), write(2), write(3))
+    for claim in clocked.claim_more("dead", LEASE, "servicenow", 2):
+        begin(clocked, claim)
+    hand_clock.forward(seconds=LEASE.total_seconds() + 1)
+    claims = clocked.claim_more("w", LEASE, "servicenow", 10)
+    assert {claim.delivery.id: claim.settling for claim in claims} == {
+        write(1).id: True,
+        write(2).id: True,
+        write(3).id: False,
+    }
+    assert all(claim.settle_after is not None for claim in claims if claim.settling)
+
+
 def test_what_is_due_longest_is_claimed_first(clocked, hand_clock):
     now = hand_clock.now()
     enqueue(clocked, write(1, next_attempt_at=now), write(2, next_attempt_at=now - timedelta(hours=1)))
