@@ -37,6 +37,10 @@ class Inbox(Work):
     def inbox_item(self, item: int) -> InboxItem | None:
         return next(iter(self._items(select(inbox).where(inbox.c.id == item))), None)
 
+    def identities(self, case: SysId, source: str) -> frozenset[str]:
+        of_case = (inbox.c.case_id == case, inbox.c.source == source)
+        return frozenset(self._execute(select(inbox.c.identity).where(*of_case)).scalars())
+
     def quarantined(self) -> tuple[InboxItem, ...]:
         return self._items(_in_state(InboxState.QUARANTINED))
 

@@ -25,6 +25,7 @@ inbox = Table(
     sqlite_autoincrement=True,
 )
 Index("inbox_new", inbox.c.id, sqlite_where=text("state = 'new'"), postgresql_where=text("state = 'new'"))
+Index("inbox_case", inbox.c.case_id, inbox.c.source)
 Index(
     "inbox_quarantined",
     inbox.c.id,

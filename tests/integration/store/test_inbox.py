@@ -33,6 +33,16 @@ def test_an_item_that_arrives_again_is_stored_once(store):
     assert receive(store, mail(), mail(raw=b"the same, read differently")) == [None, None]
 
 
+def test_what_came_for_a_case_from_a_source_is_known_also_once_it_is_settled(store):
+    first, *_ = receive(store, mail("a", "j", case=sys_id(1)), mail("b", "j", case=sys_id(1)))
+    receive(store, mail("c", "j", case=sys_id(2)), mail("d", "other", case=sys_id(1)), mail("e", "j"))
+    with store.transaction() as work:
+        work.settle_item(first, InboxState.FILED, "done")
+    with store.reading() as work:
+        assert work.identities(sys_id(1), "j") == {"a", "b"}
+        assert work.identities(sys_id(3), "j") == frozenset()
+
+
 def test_two_sources_may_use_the_same_identity(store):
     assert None not in receive(store, mail(), mail(source="portal:dcc"), mail("<2@dcc.example>"))
 
