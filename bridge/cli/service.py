@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -11,10 +11,12 @@ from bridge.cli.failures import ExitCode
 from bridge.cli.options import AsJson
 from bridge.cli.output import print_json, print_lines, print_mapping, print_rows, progress
 from bridge.cli.session import Session, session_of
+from bridge.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bridge.app import Application
     from bridge.sync.cycle import CycleReport
     from bridge.sync.rehearsal import Rehearsal
 
@@ -32,6 +34,15 @@ _WORDS = {
 }
 
 
+AfterRestore: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--after-restore",
+        help="The store is an older backup: ask the far sides about everything undelivered, and read again.",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog="Example: cpsd-bridge --config /etc/cpsd-bridge --log-format json run")(run)
@@ -40,13 +51,22 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: cpsd-bridge migrate")(migrate)
 
 
-def run(context: typer.Context) -> None:
+def run(context: typer.Context, after_restore: AfterRestore = False) -> None:
     """Run the scheduled service until SIGTERM or SIGINT, then finish what is under way."""
     session = session_of(context)
     with session.application(worker=True) as application:
-        with application.store.transaction() as tx:
-            session.record(tx, "run", {"worker": application.worker})
+        _begin(session, application, "run", after_restore)
         application.service().run_with_signals()
+
+
+def _begin(session: Session, application: Application, command: str, after_restore: bool) -> None:
+    """Write down who started it; a restored store is put back into service before anything else is written."""
+    from bridge.sync.restored import begin
+
+    if after_restore:
+        begin(application.around, session.who)
+    with application.store.transaction() as tx:
+        session.record(tx, command, {"worker": application.worker, "after_restore": after_restore})
 
 
 def once(
@@ -54,14 +74,17 @@ def once(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be decided: nothing is kept, flagged or sent.")
     ] = False,
+    after_restore: AfterRestore = False,
     as_json: AsJson = False,
 ) -> None:
     """Run one cycle: pull, collect, apply, engage, chase, dispatch."""
     session = session_of(context)
+    if dry_run and after_restore:
+        raise UsageError("a rehearsal changes nothing", remedy="leave --dry-run or --after-restore out")
     if dry_run:
         _rehearse(session, as_json)
         return
-    report = _one_cycle(session)
+    report = _one_cycle(session, after_restore)
     told = report.as_dict()
     if as_json:
         print_json(told)
@@ -71,12 +94,11 @@ def once(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _one_cycle(session: Session) -> CycleReport:
+def _one_cycle(session: Session, after_restore: bool) -> CycleReport:
     from bridge.sync.cycle import Cycle
 
     with session.application(worker=True) as application, progress("One cycle"):
-        with application.store.transaction() as tx:
-            session.record(tx, "once", {"worker": application.worker})
+        _begin(session, application, "once", after_restore)
         return Cycle(application.around).once()
 
 

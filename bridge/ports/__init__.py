@@ -21,6 +21,7 @@ from bridge.ports.desks import (
     Reading,
     Verdict,
 )
+from bridge.ports.restored import RESTORED, Restored
 from bridge.ports.servicenow import (
     AttachmentEntry,
     CaseSource,
@@ -48,6 +49,7 @@ from bridge.ports.store import (
 )
 
 __all__ = [
+    "RESTORED",
     "Alerts",
     "AttachmentEntry",
     "CaseRecord",
@@ -77,6 +79,7 @@ __all__ = [
     "Reader",
     "Reading",
     "RecordWrite",
+    "Restored",
     "Stamp",
     "Stamps",
     "Store",

@@ -15,6 +15,7 @@ from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
 from bridge.domain.engagement import Engagement
 from bridge.domain.ids import DeliveryId, DeskName, EngagementId, SysId
 from bridge.ports.desks import Correspondence, Frozen, Json, RawItem
+from bridge.ports.restored import Restored
 from bridge.ports.servicenow import Stamp, Window
 
 
@@ -225,7 +226,11 @@ class Transaction(Correspondence, Protocol):
         ...
 
     def unapplied(self, limit: int) -> tuple[InboxItem, ...]:
-        """New items in order of arrival, without those of parked cases."""
+        """New items without those of parked cases: as stored, or as they came while a restored store catches up."""
+        ...
+
+    def items_of(self, case: SysId, *, after: int) -> tuple[InboxItem, ...]:
+        """A case's items with a higher number, whatever became of them."""
         ...
 
     def inbox_item(self, item: int) -> InboxItem | None: ...
@@ -255,6 +260,10 @@ class Transaction(Correspondence, Protocol):
         """Bind a journal entry of ours to its delivery, uniquely both ways; False if either is bound elsewhere."""
         ...
 
+    def bound_to(self, entry: SysId) -> DeliveryId | None:
+        """The delivery that wrote a journal entry, as far as it is known."""
+        ...
+
     # trail
     def record(self, event: TrailEvent) -> int: ...
     def count_events(self, case: SysId, kind: str, who: str, since: datetime) -> int:
@@ -270,6 +279,23 @@ class Transaction(Correspondence, Protocol):
 
     def set_control(self, name: str, value: str | None, by: str) -> None: ...
     def controls(self) -> Mapping[str, str]: ...
+
+    # after a backup was restored
+    def restored(self) -> Restored | None:
+        """How far a restored store has caught up with the life that it forgot; None for one never restored."""
+        ...
+
+    def last_known(self) -> datetime:
+        """The last instant of which the store knows anything."""
+        ...
+
+    def newest_item(self) -> int:
+        """The highest number in the inbox; 0 for an empty one."""
+        ...
+
+    def doubt_everything(self, restored: Restored) -> int:
+        """Make everything undelivered unknown, whoever holds it; how many. Dead letters wait for a person."""
+        ...
 
 
 class Store(Protocol):

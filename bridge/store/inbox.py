@@ -9,13 +9,13 @@ from sqlalchemy import Row, Select, exists, literal_column, select, update
 from bridge.domain.errors import StaleCase
 from bridge.domain.ids import DeliveryId, EngagementId, SysId
 from bridge.ports import InboxItem, InboxState, RawItem
+from bridge.store.restoring import Restoring
 from bridge.store.tables import case_record, inbox, journal_binding, known_mail
-from bridge.store.work import Work
 
 _PARKED = exists().where(case_record.c.sys_id == inbox.c.case_id, case_record.c.parked != "").correlate(inbox)
 
 
-class Inbox(Work):
+class Inbox(Restoring):
     """The inbox."""
 
     def receive(self, item: RawItem) -> int | None:
@@ -32,7 +32,15 @@ class Inbox(Work):
         return self._execute(statement, values).scalar_one_or_none()
 
     def unapplied(self, limit: int) -> tuple[InboxItem, ...]:
-        return self._items(_in_state(InboxState.NEW).where(~_PARKED).limit(limit))
+        new = _in_state(InboxState.NEW).where(~_PARKED).limit(limit)
+        if self._catching_up():
+            # What came over days is read in one go then; decided in the order in which it came it comes out the same.
+            # Times are of whole seconds: within one a desk speaks first, and people in ServiceNow answer.
+            new = new.order_by(None).order_by(inbox.c.received_at, inbox.c.source.like("servicenow:%"), inbox.c.id)
+        return self._items(new)
+
+    def items_of(self, case: SysId, *, after: int) -> tuple[InboxItem, ...]:
+        return self._items(select(inbox).where(inbox.c.id > after, inbox.c.case_id == case).order_by(inbox.c.id))
 
     def inbox_item(self, item: int) -> InboxItem | None:
         return next(iter(self._items(select(inbox).where(inbox.c.id == item))), None)
@@ -74,8 +82,11 @@ class Inbox(Work):
         values = {"entry": entry, "delivery": delivery, "bound_at": self.now()}
         if self._changes(self._insert(journal_binding).on_conflict_do_nothing(), values):
             return True
+        return self.bound_to(entry) == delivery
+
+    def bound_to(self, entry: SysId) -> DeliveryId | None:
         bound = select(journal_binding.c.delivery).where(journal_binding.c.entry == entry)
-        return self._execute(bound).scalar_one_or_none() == delivery
+        return self._execute(bound).scalar_one_or_none()
 
     def _items(self, statement: Select[Any]) -> tuple[InboxItem, ...]:
         return tuple(_item(row) for row in self._execute(statement))

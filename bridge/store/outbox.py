@@ -12,8 +12,8 @@ from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
 from bridge.domain.errors import UsageError
 from bridge.domain.ids import DeliveryId, EngagementId, SysId
 from bridge.store.engagements import UNSETTLED
+from bridge.store.restoring import Restoring
 from bridge.store.tables import attempt, outbox
-from bridge.store.work import Work
 
 #: Nobody holds the row any more; an outcome written under an older fence is refused.
 TAKEN_AWAY = {"worker": None, "lease_until": None, "fence": outbox.c.fence + 1}
@@ -28,12 +28,15 @@ def _deliveries(*columns: str, pending: bool) -> Select[Any]:
     return select(outbox).where(*conditions).order_by(outbox.c.seq)
 
 
-class Outbox(Work):
+class Outbox(Restoring):
     """The outbox as decisions and operators see it; how workers see it is in `claims`."""
 
     def enqueue(self, delivery: Delivery) -> None:
         now = self.now()
         message_kind = delivery.payload.get("kind", "") if delivery.kind is DeliveryKind.MESSAGE else ""
+        # An earlier life of a restored store may have decided the same, and done it.
+        doubted = self._catching_up() if delivery.status is DeliveryStatus.PENDING else None
+        status = DeliveryStatus.UNKNOWN if doubted else delivery.status
         values = {
             "id": delivery.id,
             "kind": delivery.kind.value,
@@ -45,10 +48,16 @@ class Outbox(Work):
             "engagement": delivery.engagement,
             "valid_if": delivery.valid_if,
             "created_at": now,
-            "status": delivery.status.value,
-            **schedule(delivery.status, delivery.next_attempt_at or now, now),
+            "status": status.value,
+            "attempts": 1 if doubted else 0,
+            **schedule(status, delivery.next_attempt_at or now, now),
         }
-        self._execute(self._insert(outbox).on_conflict_do_nothing(index_elements=["id"]), values)
+        added = self._insert(outbox).on_conflict_do_nothing(index_elements=["id"])
+        if doubted is None:
+            self._execute(added, values)
+        else:
+            told = added.returning(outbox.c.id, outbox.c.attempts, outbox.c.fence)
+            self._doubt(self._execute(told, values).all(), doubted)
 
     def delivery(self, delivery: DeliveryId) -> Delivery | None:
         row = self._execute(select(outbox).where(outbox.c.id == delivery)).one_or_none()

@@ -27,6 +27,7 @@ from bridge.ports import CaseRecord, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.kin import Kin, engaged_kin, shown
 from bridge.sync.queued import decided_send, message_row, write_row
+from bridge.sync.restored import with_free_ordinal
 from bridge.sync.rounds import declined_without_successor, opened
 from bridge.sync.surroundings import Surroundings
 from bridge.sync.telling import fact_name, listed, personal_values
@@ -200,6 +201,7 @@ class Casework:
     ) -> DeliveryId:
         """One PATCH of the case. Each carries a journal entry that ends with the delivery's reference."""
         element, text = ("comments", comment) if comment else ("work_notes", note)
+        self.record = with_free_ordinal(self.tx, self.around, self.record, text)
         row = write_row(
             self.around.instance, self.record, fields=fields or {}, element=element, text=text, purpose=purpose
         )

@@ -13,12 +13,13 @@ import structlog
 from bridge.domain.delivery import DeliveryKind
 from bridge.mapping.notecommands import parse
 from bridge.ports import AttachmentEntry, JournalEntry, Stream, Transaction
+from bridge.sync import restored
 from bridge.sync.alarms import AlarmPerformer
 from bridge.sync.apply import apply
 from bridge.sync.chase import chase
 from bridge.sync.collect import CollectReport, collect
 from bridge.sync.dispatch import Dispatcher
-from bridge.sync.engage import engage
+from bridge.sync.engage import EngageReport, engage
 from bridge.sync.gone import look_for, look_where
 from bridge.sync.messages import MessagePerformer
 from bridge.sync.pull import Land, PullReport, land_attachments, land_journals, land_revisions, pull, pull_engaged
@@ -28,6 +29,8 @@ from bridge.sync.sweep import sweep
 from bridge.sync.writes import WritePerformer
 
 log = structlog.get_logger()
+
+_WORK = ("applied", "quarantined", "engaged", "parked", "chased", "delivered", "failed", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +106,29 @@ class Cycle:
 
     def collect(self) -> CollectReport:
         """Bring in what desks sent."""
-        return collect(self._around)
+        report = collect(self._around)
+        if not report.unreachable:
+            restored.mailboxes_read(self._around)
+        return report
 
     def work(self, *, stop: Callable[[], bool] = lambda: False) -> dict[str, int]:
         """Decide on what arrived and deliver what was decided."""
+        if not restored.may_decide(self._around):
+            return dict.fromkeys(_WORK, 0)
         roster = Roster(self._around.source, self._around.resolver_group)
         # Asked before: of what was read up to here every command is applied below, of what comes meanwhile perhaps not.
         horizon = self.horizon()
+        first = self._engage_forgotten(roster, horizon)
         applied = apply(self._around, roster)
         engaged = engage(self._around, roster, horizon, held=applied.held)
         chased = chase(self._around)
         sent = self._dispatcher.run(stop=stop)
+        restored.note_caught_up(self._around)
         return {
             "applied": applied.applied,
             "quarantined": applied.quarantined,
-            "engaged": engaged.engaged,
-            "parked": engaged.parked,
+            "engaged": first.engaged + engaged.engaged,
+            "parked": first.parked + engaged.parked,
             "chased": chased.chased,
             "delivered": sent.done,
             "failed": sent.failed,
@@ -141,6 +151,13 @@ class Cycle:
                 if cursor is not None:
                     marks[table] = min(cursor.watermark, marks.get(table, cursor.watermark))
         return marks
+
+    def _engage_forgotten(self, roster: Roster, horizon: Mapping[str, datetime]) -> EngageReport:
+        """A restored store first engages for the cases that it has forgotten, then takes what was said about them."""
+        with self._around.store.reading() as tx:
+            if restored.catching_up(tx) is None:
+                return EngageReport()
+        return engage(self._around, roster, horizon, held=restored.KnownCases(self._around))
 
     def _pull(self, source: Source, stream: Stream, land: Land) -> PullReport:
         around = self._around
@@ -183,7 +200,9 @@ class Cycle:
     def _wanted_entries(self, tx: Transaction, entries: Sequence[JournalEntry]) -> Iterable[JournalEntry]:
         """Entries of cases the bridge deals with, and commands anywhere: `#engage` may come first."""
         known = tx.cases([entry.case for entry in entries]) if entries else {}
-        return [entry for entry in entries if entry.case in known or parse(entry.text)]
+        # A restored store also looks at what it wrote into cases that it has forgotten.
+        ours = self._around.integration_user if restored.catching_up(tx) else None
+        return [entry for entry in entries if entry.case in known or entry.author == ours or parse(entry.text)]
 
     def _wanted_files(self, tx: Transaction, entries: Sequence[AttachmentEntry]) -> Iterable[AttachmentEntry]:
         known = tx.cases([entry.case for entry in entries]) if entries else {}

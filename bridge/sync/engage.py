@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -87,7 +87,7 @@ class _Outcome:
 
 
 def engage(
-    around: Surroundings, roster: Roster, horizon: Mapping[str, datetime] = _NOWHERE, *, held: Collection[SysId] = ()
+    around: Surroundings, roster: Roster, horizon: Mapping[str, datetime] = _NOWHERE, *, held: Container[SysId] = ()
 ) -> EngageReport:
     """Decide on every landed revision, in order of landing; a poison one parks its own case only.
 
@@ -130,7 +130,7 @@ def _next_batch(around: Surroundings, after: int, idle: Sequence[int]) -> _Batch
 
 
 def _fate(
-    around: Surroundings, item: Landed, batch: _Batch, horizon: Mapping[str, datetime], held: Collection[SysId]
+    around: Surroundings, item: Landed, batch: _Batch, horizon: Mapping[str, datetime], held: Container[SysId]
 ) -> _Fate | Routing:
     """Why a revision is not decided upon, else what the routes say about it."""
     case = item.case

@@ -28,6 +28,7 @@ from bridge.ports import CaseRecord, InboxItem, InboxState, JournalEntry, TrailE
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.marks import mark_in, normalised, unsigned
+from bridge.sync.restored import of_an_earlier_life
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
@@ -89,7 +90,7 @@ def _echo(tx: Transaction, around: Surroundings, item: InboxItem, entry: Journal
     why = "a second entry of one delivery" if candidates else "by our user, and no delivery of ours wrote it"
     tx.settle_item(item.id, InboxState.FILED, why, case=entry.case)
     record = tx.case(entry.case)
-    if record is not None:
+    if record is not None and not of_an_earlier_life(tx, entry.created_on):
         work = Casework(tx, around, record, Cause(f"servicenow:{entry.author}", f"journal:{entry.sys_id}"))
         code = "duplicate_entry" if candidates else "unexplained_entry"
         work.event(code, {"entry": entry.sys_id, "element": entry.element}, {"text": entry.text})
@@ -133,6 +134,8 @@ def _entry(
         record = CaseRecord(fresh.sys_id, fresh.table, fresh.number, 0, shadow=fresh)
         tx.add_case(record)
     work = Casework(tx, around, record, Cause(f"servicenow:{entry.author}", f"journal:{entry.sys_id}"))
+    if not work.engagements and work.case.phase.is_over and of_an_earlier_life(tx, entry.created_on):
+        return _settled(work, item, InboxState.INERT, "about engagements that were over before the store was restored")
     if around.go_live is not None and entry.created_on < around.go_live:
         return _settled(work, item, InboxState.INERT, "from before go-live")
     if entry.element == WORK_NOTES and resolver and (commands := parse(entry.text, work.around.desks.by_name)):

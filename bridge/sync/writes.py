@@ -17,12 +17,13 @@ from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import BridgeError, NotFound, StoreError
 from bridge.domain.hold import Answer
-from bridge.domain.ids import SysId, reference
+from bridge.domain.ids import DeliveryId, Reference, SysId, reference
 from bridge.ports import CaseRecord, Frozen, JournalEntry, RecordWrite, Transaction
 from bridge.sync.casework import REOPENS, RESOLVES, Casework, Cause
 from bridge.sync.deciding import until_settled
 from bridge.sync.marks import mark_in
 from bridge.sync.outcomes import Prepared
+from bridge.sync.restored import said_before
 from bridge.sync.surroundings import Surroundings
 
 #: a record: its table and sys_id
@@ -117,7 +118,7 @@ class WritePerformer:
 
     def ask(self, claim: Claim) -> Receipt | None:
         """Look for our journal entry: it was written by the same PATCH as the fields."""
-        entry = self._entries([claim]).get(_mark(claim))
+        entry = self._entries([claim]).get(claim.delivery.id)
         return Receipt(entry.sys_id, _stamps(self._around.source.read(*_target(claim.delivery)))) if entry else None
 
     def ask_all(self, claims: Sequence[Claim]) -> Sequence[Receipt | Exception | None]:
@@ -126,17 +127,20 @@ class WritePerformer:
             entries = self._entries(claims)
         except BridgeError as error:
             return [error] * len(claims)
-        found = self._read([_target(claim.delivery) for claim in claims if _mark(claim) in entries])
-        return [self._receipt(entries.get(_mark(claim)), found.get(_target(claim.delivery))) for claim in claims]
+        found = self._read([_target(claim.delivery) for claim in claims if claim.delivery.id in entries])
+        return [self._receipt(entries.get(claim.delivery.id), found.get(_target(claim.delivery))) for claim in claims]
 
-    def _entries(self, claims: Sequence[Claim]) -> Mapping[tuple[SysId, str], JournalEntry]:
-        """Our entries in the records of some claims, by record and reference."""
+    def _entries(self, claims: Sequence[Claim]) -> Mapping[DeliveryId, JournalEntry]:
+        """The entries by which some claims' deliveries were written."""
         since = min((claim.started_at or _EVER) for claim in claims) - _CLOCKS_APART
         cases = [_target(claim.delivery)[1] for claim in claims]
+        entries = self._around.source.journals(cases, since)
+        ours = [entry for entry in entries if entry.author == self._around.integration_user]
+        marked = {(entry.case, mark): entry for entry in ours if (mark := mark_in(entry.text))}
         return {
-            (entry.case, mark): entry
-            for entry in self._around.source.journals(cases, since)
-            if entry.author == self._around.integration_user and (mark := mark_in(entry.text))
+            claim.delivery.id: entry
+            for claim in claims
+            if (entry := marked.get(_mark(claim)) or said_before(self._around, claim, ours))
         }
 
     @staticmethod
@@ -247,7 +251,7 @@ def _prepared(delivery: Delivery, fresh: Case) -> Prepared:
     return Prepared(Frozen(delivery.frozen or _body(delivery.payload), "", ()), fresh)
 
 
-def _mark(claim: Claim) -> tuple[SysId, str]:
+def _mark(claim: Claim) -> tuple[SysId, Reference]:
     """How our entry of a delivery is known: its record and the reference that it ends with."""
     return _target(claim.delivery)[1], reference(claim.delivery.id)
 

@@ -97,7 +97,7 @@ class FakeDesk:
         return Receipt("queued", {"refused": list(self.refused)})
 
     def find(self, delivery: Delivery) -> Receipt | None:
-        found = any(mail.message_id == delivery.message_id for mail in self.received)
+        found = any(mail.message_id == f"<{delivery.id}@bridge.example>" for mail in self.received)
         return Receipt("found") if found else None
 
     def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
