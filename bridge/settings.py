@@ -140,6 +140,17 @@ class SweepSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconcileSettings:
+    """Comparing what the bridge holds with ServiceNow, the desks and the mailbox."""
+
+    every: timedelta = timedelta(days=1)
+    #: after which a delivery that is not finished is told of
+    late: timedelta = timedelta(hours=1)
+    #: how far back the mailbox is compared
+    back: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
 class MailSettings:
     """The bridge's own mailbox."""
 
@@ -247,6 +258,7 @@ class Configuration:
     desks: Desks
     router: Router
     sweep: SweepSettings = SweepSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
     mail: MailSettings | None = None
     alerts: AlertSettings = AlertSettings()
     web: WebSettings = WebSettings()

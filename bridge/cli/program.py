@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 import bridge
-from bridge.cli import backfill, cases, checking, desks, mail, outbox, practice, preview, quarantine, service
+from bridge.cli import backfill, cases, checking, desks, mail, outbox, practice, preview, quarantine, reconcile, service
 from bridge.cli.failures import CommandGroup, ExitCode
 from bridge.cli.session import LogFormat, LogLevel, Session
 
-_TOPICS = (service, backfill, checking, cases, preview, mail, quarantine, outbox, desks, practice)
+_TOPICS = (service, backfill, reconcile, checking, cases, preview, mail, quarantine, outbox, desks, practice)
 _EPILOG = (
     "Exit codes: 0 done, 1 a check failed or nothing was found, 2 wrong usage or configuration, "
     "3 the far side cannot be reached. Example: cpsd-bridge --config ./config check"

@@ -163,6 +163,7 @@ class _Loading:
             store=parts.store,
             sources=tuple(process.build_source(source, fields[source.table]) for source in model.sources),
             sweep=process.build_sweep(model.sweep),
+            reconcile=process.build_reconcile(model.reconcile),
             desks=Desks(MappingProxyType({desk.name: desk for desk in desks})),
             router=router,
             mail=parts.mail,

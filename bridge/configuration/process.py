@@ -13,6 +13,7 @@ from bridge.configuration.process_models import (
     BridgeModel,
     DeliveryModel,
     MailModel,
+    ReconcileModel,
     ServiceNowModel,
     SourceModel,
     SweepModel,
@@ -28,6 +29,7 @@ from bridge.settings import (
     HoldSettings,
     Listener,
     MailSettings,
+    ReconcileSettings,
     ServiceNowSettings,
     SourceSettings,
     SweepSettings,
@@ -106,6 +108,11 @@ def build_source(model: SourceModel, fields: tuple[str, ...]) -> SourceSettings:
 def build_sweep(model: SweepModel) -> SweepSettings:
     """How what was read is compared with what there is."""
     return SweepSettings(model.every, model.page_size, model.max_pages, model.back)
+
+
+def build_reconcile(model: ReconcileModel) -> ReconcileSettings:
+    """How what the bridge holds is compared with the far sides."""
+    return ReconcileSettings(model.every, model.late, model.back)
 
 
 def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:

@@ -52,7 +52,7 @@ class ServiceNowModel(Strict):
     )
     low_priority_share: float = Field(
         0.5,
-        description="Part of `calls_per_hour` after which sweep and backfill wait; the rest is there for the cases.",
+        description="Part of `calls_per_hour` after which sweep, reconcile and backfill wait; the rest is the cases'.",
         ge=0,
         le=1,
     )
@@ -90,6 +90,16 @@ class SweepModel(Strict):
     back: PositiveDuration = Field(
         timedelta(days=1), description="How far back journals and attachments are read again each time."
     )
+
+
+class ReconcileModel(Strict):
+    """Comparing what the bridge holds with ServiceNow, the desks and the mailbox, and mending what is safe."""
+
+    every: PositiveDuration = Field(timedelta(days=1), description="How often all open engagements are compared.")
+    late: PositiveDuration = Field(
+        timedelta(hours=1), description="A delivery that is not finished so long after it was decided is told of."
+    )
+    back: PositiveDuration = Field(timedelta(days=7), description="How far back the mailbox is compared.")
 
 
 class MailModel(Strict):
@@ -211,6 +221,9 @@ class BridgeModel(Strict):
     )
     sources: list[SourceModel] = Field(description="The tables to pull.", min_length=1)
     sweep: SweepModel = Field(SweepModel(), description="Looking for what the windows must miss.")
+    reconcile: ReconcileModel = Field(
+        ReconcileModel(), description="Comparing what the bridge holds with ServiceNow, the desks and the mailbox."
+    )
     mail: MailModel | None = Field(None, description="The bridge's own mailbox; needed for desks reached by mail.")
     alerts: AlertsModel = Field(AlertsModel(), description="Where alarms go.")
     web: WebModel = Field(WebModel(), description="The listeners.")

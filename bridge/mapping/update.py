@@ -14,6 +14,7 @@ from bridge.domain.case import Case
 from bridge.domain.engagement import Engagement, State
 from bridge.domain.facts import Report
 from bridge.domain.hold import latest_rounds
+from bridge.domain.ids import EngagementId
 from bridge.mapping.notes import note
 
 PUSH_STATES = ("open", "in_progress", "awaiting_information", "awaiting_confirmation")
@@ -57,7 +58,10 @@ def case_update(
     return Update(
         note=note(f"report_{name}", values) if push.note else "",
         comment=note(f"comment_{name}", values) if push.comment else "",
-        fields={**_state(push, case, engagement, current), **_correlation(report, engagement, current)},
+        fields={
+            **_state(push, case, engagement, current),
+            **correlation(report.desk_reference or engagement.desk_reference, engagement, current),
+        },
     )
 
 
@@ -81,9 +85,17 @@ def _state(push: Push, case: Case, engagement: Engagement, current: Sequence[Eng
     required = [other for other in current if other.required]
     if not push.state or case.phase.is_over or (required and not engagement.required):
         return {}
-    standing = [push.state, *(_stands_for(other) for other in required if other.desk != engagement.desk)]
-    least = min((name for name in standing if name), key=PUSH_STATES.index)
+    least = standing_together({engagement.id: push.state}, current) or push.state
     return case.profile.targets.get(least, {})
+
+
+def standing_together(pushed: Mapping[EngagementId, str], engagements: Sequence[Engagement]) -> str:
+    """The least advanced of the states that required engagements were pushed to, or stand for; empty if none was."""
+    required = [one for one in latest_rounds(engagements) if one.required]
+    names = [pushed.get(one.id) or _stands_for(one) for one in required]
+    if not any(one.id in pushed for one in required):
+        return ""
+    return min((name for name in names if name), key=PUSH_STATES.index, default="")
 
 
 def _stands_for(engagement: Engagement) -> str:
@@ -92,9 +104,8 @@ def _stands_for(engagement: Engagement) -> str:
     return _STANDS_FOR[engagement.state]
 
 
-def _correlation(report: Report, engagement: Engagement, current: Sequence[Engagement]) -> Mapping[str, str]:
-    """The desk's reference beside the case's number, where there is one desk only."""
-    reference = report.desk_reference or engagement.desk_reference
+def correlation(reference: str, engagement: Engagement, current: Sequence[Engagement]) -> Mapping[str, str]:
+    """The field that holds the desk's reference beside the case's number, where there is one desk only."""
     gone = {State.DECLINED, State.WITHDRAWN}
     desks = {engagement.desk} | {other.desk for other in current if other.state not in gone}
     if not reference or len(desks) > 1:

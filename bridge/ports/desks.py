@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
@@ -186,6 +186,13 @@ class Collector(Protocol):
 
     def collect(self, keep: Callable[[RawItem], bool]) -> int:
         """Hand each new item to `keep`, which commits it, and only then mark it as read; how many there were."""
+        ...
+
+    def overlooked(self, received: Collection[str], since: datetime) -> Iterator[RawItem]:
+        """Items since an instant that lie behind what was collected and are none of those that were `received`.
+
+        Nothing is kept or marked. Raises `TryLater`.
+        """
         ...
 
 

@@ -191,6 +191,10 @@ class Transaction(Correspondence, Protocol):
     def deliveries(
         self, *, case: SysId | None = None, engagement: EngagementId | None = None, pending: bool = False
     ) -> tuple[Delivery, ...]: ...
+    def unfinished_since(self, before: datetime) -> frozenset[DeliveryId]:
+        """Deliveries decided before an instant that are not finished."""
+        ...
+
     def cancel_unattempted(self, engagement: EngagementId) -> tuple[DeliveryId, ...]: ...
     def sent_message_ids(self, engagement: EngagementId) -> tuple[str, ...]: ...
     def finish(
@@ -223,6 +227,14 @@ class Transaction(Correspondence, Protocol):
     # inbox
     def receive(self, item: RawItem) -> int | None:
         """Store an item; its number, or None if it was there already."""
+        ...
+
+    def received(self, source: str, identities: Sequence[str]) -> frozenset[str]:
+        """Those of some items of a source that came here, whatever became of them."""
+        ...
+
+    def received_since(self, source: str, since: datetime) -> frozenset[str]:
+        """The identities of a source's items that arrived there at or after an instant."""
         ...
 
     def unapplied(self, limit: int) -> tuple[InboxItem, ...]:
@@ -262,6 +274,10 @@ class Transaction(Correspondence, Protocol):
 
     def bound_to(self, entry: SysId) -> DeliveryId | None:
         """The delivery that wrote a journal entry, as far as it is known."""
+        ...
+
+    def bound_entries(self, case: SysId) -> Mapping[SysId, DeliveryId]:
+        """Journal entries of ours in a case, and which delivery wrote each."""
         ...
 
     # trail

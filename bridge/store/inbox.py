@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, exists, literal_column, select, update
@@ -10,7 +12,8 @@ from bridge.domain.errors import StaleCase
 from bridge.domain.ids import DeliveryId, EngagementId, SysId
 from bridge.ports import InboxItem, InboxState, RawItem
 from bridge.store.restoring import Restoring
-from bridge.store.tables import case_record, inbox, journal_binding, known_mail
+from bridge.store.tables import case_record, inbox, journal_binding, known_mail, outbox
+from bridge.store.work import parts
 
 _PARKED = exists().where(case_record.c.sys_id == inbox.c.case_id, case_record.c.parked != "").correlate(inbox)
 
@@ -30,6 +33,18 @@ class Inbox(Restoring):
         }
         statement = self._insert(inbox).on_conflict_do_nothing().returning(inbox.c.id)
         return self._execute(statement, values).scalar_one_or_none()
+
+    def received(self, source: str, identities: Sequence[str]) -> frozenset[str]:
+        named = select(inbox.c.identity).where(inbox.c.source == source)
+        return frozenset(
+            identity
+            for some in parts(identities)
+            for identity in self._execute(named.where(inbox.c.identity.in_(some))).scalars()
+        )
+
+    def received_since(self, source: str, since: datetime) -> frozenset[str]:
+        meant = inbox.c.source == source, inbox.c.received_at >= since
+        return frozenset(self._execute(select(inbox.c.identity).where(*meant)).scalars())
 
     def unapplied(self, limit: int) -> tuple[InboxItem, ...]:
         new = _in_state(InboxState.NEW).where(~_PARKED).limit(limit)
@@ -87,6 +102,13 @@ class Inbox(Restoring):
     def bound_to(self, entry: SysId) -> DeliveryId | None:
         bound = select(journal_binding.c.delivery).where(journal_binding.c.entry == entry)
         return self._execute(bound).scalar_one_or_none()
+
+    def bound_entries(self, case: SysId) -> Mapping[SysId, DeliveryId]:
+        joined = select(journal_binding.c.entry, journal_binding.c.delivery).join(
+            outbox, outbox.c.id == journal_binding.c.delivery
+        )
+        rows = self._execute(joined.where(outbox.c.case_id == case))
+        return {SysId(row.entry): DeliveryId(row.delivery) for row in rows}
 
     def _items(self, statement: Select[Any]) -> tuple[InboxItem, ...]:
         return tuple(_item(row) for row in self._execute(statement))

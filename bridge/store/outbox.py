@@ -71,6 +71,10 @@ class Outbox(Restoring):
         rows = self._execute(_deliveries(*given, pending=pending), given)
         return tuple(to_delivery(row) for row in rows)
 
+    def unfinished_since(self, before: datetime) -> frozenset[DeliveryId]:
+        statement = select(outbox.c.id).where(outbox.c.finished_at.is_(None), outbox.c.created_at < before)
+        return frozenset(DeliveryId(one) for one in self._execute(statement).scalars())
+
     def cancel_unattempted(self, engagement: EngagementId) -> tuple[DeliveryId, ...]:
         """Cancel what the desk has certainly not seen: dead letters, and also what a worker is about to begin."""
         now = self.now()

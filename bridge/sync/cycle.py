@@ -23,6 +23,7 @@ from bridge.sync.engage import EngageReport, engage
 from bridge.sync.gone import look_for, look_where
 from bridge.sync.messages import MessagePerformer
 from bridge.sync.pull import Land, PullReport, land_attachments, land_journals, land_revisions, pull, pull_engaged
+from bridge.sync.reconcile import reconcile
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Source, Surroundings
 from bridge.sync.sweep import sweep
@@ -222,5 +223,6 @@ def steps(cycle: Cycle, around: Surroundings) -> dict[str, tuple[float, Callable
         )
     every = min((source.every.total_seconds() for source in around.sources), default=30.0)
     ticking["pull:engaged"] = (every, cycle.pull_engaged)
+    ticking["reconcile"] = (around.reconciling.every.total_seconds(), partial(reconcile, around))
     ticking["sweep:gone"] = (around.sweeping.every.total_seconds(), cycle.look_again)
     return ticking

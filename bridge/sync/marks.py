@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
-from bridge.domain.ids import Reference, reference
+from bridge.domain.delivery import Delivery
+from bridge.domain.ids import DeliveryId, Reference, reference
+from bridge.ports import JournalEntry
 
 _MARK = re.compile(r"\[cpsd:([0-9A-HJKMNP-TV-Z]{10})\]")
 _MARK_AT_END = re.compile(rf"\n{_MARK.pattern}\s*\Z")
@@ -37,3 +40,15 @@ def unsigned(text: str) -> str:
 def normalised(text: str) -> str:
     """A text for comparison: LF, NFC, trimmed."""
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def written_by(entry: JournalEntry, deliveries: Iterable[Delivery]) -> list[DeliveryId]:
+    """The attempted delivery of an entry's case and field whose reference the entry ends with.
+
+    An entry that ends with no reference: those that have its very words, oldest first.
+    """
+    mark, words = mark_in(entry.text), normalised(entry.text)
+    attempted = [one for one in deliveries if one.payload.get("element") == entry.element and one.attempts]
+    if mark is not None:
+        return [delivery.id for delivery in attempted if reference(delivery.id) == mark]
+    return [delivery.id for delivery in attempted if normalised(unsigned(delivery.payload["text"])) == words]

@@ -81,6 +81,17 @@ class Sweeping:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconciling:
+    """How often what the bridge holds is compared with the far sides, and from when on a wait is worth a word."""
+
+    every: timedelta = timedelta(days=1)
+    #: a delivery that is not finished so long after it was decided
+    late: timedelta = timedelta(hours=1)
+    #: how far back mailboxes are compared
+    back: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """The far sides, the store, the rules and the settings."""
 
@@ -105,6 +116,7 @@ class Surroundings:
     max_new_engagements: int = 20
     timing: Timing = Timing()
     sweeping: Sweeping = Sweeping()
+    reconciling: Reconciling = Reconciling()
     #: deliveries under way at once
     concurrency: int = 4
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -126,6 +126,9 @@ class FakeMailbox:
     def collect(self, keep: Callable[[RawItem], bool]) -> int:
         """Everything is offered every time, as after a change of UIDVALIDITY."""
         return sum(keep(item) for item in self.items)
+
+    def overlooked(self, received: Collection[str], since: datetime) -> Iterator[RawItem]:
+        return (item for item in self.items if item.identity not in received and item.received_at >= since)
 
 
 class FakeReader:

@@ -7,7 +7,7 @@ well. Where that fails (a new UIDVALIDITY, a crash between commit and flag), a m
 from __future__ import annotations
 
 import imaplib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -58,6 +58,26 @@ class MailboxCollector:
                 uids = _new(mailbox, self._known(mailbox))
                 for start in range(0, len(uids), _BATCH):
                     yield from round_.look(uids[start : start + _BATCH])
+        except LOST as error:
+            raise TryLater(f"the IMAP server was lost: {error}", remedy="nothing is lost, it is read again") from error
+
+    def overlooked(self, received: Collection[str], since: datetime) -> Iterator[RawItem]:
+        """Mails of some days that lie behind the position and never came: their Message-ID is none of `received`.
+
+        What lies before the position is the next collecting's; a mail without a Message-ID is fetched and compared
+        whole. Raises `TryLater`.
+        """
+        known_ids = {one.partition(" ")[0] for one in received}
+        try:
+            with opened(self._settings) as mailbox:
+                known = self._known(mailbox)
+                round_ = _Round(mailbox, self._settings, self.name, lambda _: False, self._positions.now())
+                uids = [uid for uid in mailbox.since(since) if uid <= known.highest and uid not in known.missed]
+                for start in range(0, len(uids), _BATCH):
+                    named = mailbox.message_ids(uids[start : start + _BATCH])
+                    unknown = [uid for uid, message_id in named.items() if message_id not in known_ids]
+                    found = round_.look(unknown) if unknown else ()
+                    yield from (one for one in found if one.identity not in received and one.received_at >= since)
         except LOST as error:
             raise TryLater(f"the IMAP server was lost: {error}", remedy="nothing is lost, it is read again") from error
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from imap_tools import BaseMailBox, MailBox, MailBoxUnencrypted
@@ -23,6 +23,8 @@ from bridge.domain.errors import TryLater
 LOST = (OSError, imaplib.IMAP4.error, ImapToolsError)
 _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
+_MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^>\s]{1,900}>)", re.IGNORECASE | re.MULTILINE)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _INTERNALDATE = re.compile(rb'\bINTERNALDATE "([^"]{1,64})"')
 
 
@@ -48,6 +50,16 @@ class Mailbox:
     def uids(self, criterion: str) -> list[int]:
         """The UIDs that meet a search, in ascending order."""
         return sorted(int(uid) for data in self._uid("SEARCH", criterion) for uid in _words(data))
+
+    def since(self, at: datetime) -> list[int]:
+        """The UIDs of mails that came on the day of an instant or later; a day more, for the server's own time zone."""
+        day = at.astimezone(UTC) - timedelta(days=1)
+        return self.uids(f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}")
+
+    def message_ids(self, uids: Sequence[int]) -> dict[int, str]:
+        """UID -> Message-ID with its angle brackets, empty where a mail has none; those that are gone are left out."""
+        answer = self._uid("FETCH", _set(uids), "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
+        return dict(_named(answer))
 
     def listed(self, uids: Sequence[int]) -> list[Listed]:
         """What the server says about mails; those that are gone are left out."""
@@ -128,6 +140,17 @@ def _entry(data: object) -> Listed | None:
     if uid is None or size is None:
         return None
     return Listed(int(uid[1]), int(size[1]), _instant(date[1].decode("ascii", "replace")) if date else None)
+
+
+def _named(answer: Sequence[object]) -> Iterator[tuple[int, str]]:
+    """UID and Message-ID of each part of an answer; a server may tell the UID before the literal or behind it."""
+    for place, data in enumerate(answer):
+        if isinstance(data, tuple):
+            behind = answer[place + 1] if place + 1 < len(answer) else b""
+            uid = _UID.search(data[0]) or (_UID.search(behind) if isinstance(behind, bytes) else None)
+            name = _MESSAGE_ID.search(data[1])
+            if uid:
+                yield int(uid[1]), name[1].decode("ascii", "replace") if name else ""
 
 
 def _instant(date: str) -> datetime | None:

@@ -94,6 +94,24 @@ def test_a_mail_is_collected_once(provider, settings, store, inbox):
     assert inbox.offered == 2
 
 
+def test_a_mail_that_lies_behind_the_position_and_never_came_is_named(provider, settings, store, inbox):
+    nameless = mail(4).replace(b"Message-ID: <4@dcc.example>\r\n", b"")
+    for raw in (mail(1), mail(2), mail(3), nameless):
+        provider.put(settings.address, raw)
+    collector = MailboxCollector(settings, store)
+    collector.collect(inbox.keep)
+    provider.put(settings.address, mail(5))
+    came = list(inbox.items)
+    a_day_ago = datetime.now(UTC) - timedelta(days=1)
+    assert list(collector.overlooked(came, a_day_ago)) == [], "what was not collected yet is not overlooked"
+    missed = list(collector.overlooked([came[0], came[2]], a_day_ago))
+    assert [item.raw for item in missed] == [mail(2), nameless]
+    assert [item.identity for item in missed] == [came[1], came[3]]
+    (only,) = collector.overlooked(came[:3], a_day_ago)
+    assert only.raw == nameless
+    assert list(collector.overlooked([], datetime.now(UTC) + timedelta(hours=1))) == []
+
+
 def test_a_mail_that_a_person_opened_first_is_still_collected(provider, settings, store, inbox):
     MailboxCollector(settings, store).collect(inbox.keep)
     provider.put(settings.address, mail(1), seen=True)

@@ -127,3 +127,21 @@ def test_what_happened_to_a_case_through_somebody_is_counted(store):
         now = tx.now()
         assert tx.count_events(SysId("c" * 32), "item_received", "desk:a", now - timedelta(minutes=1)) == 2
         assert tx.count_events(SysId("c" * 32), "item_received", "desk:a", now + timedelta(minutes=1)) == 0
+
+
+def test_what_came_is_known_by_its_source_and_by_when_it_came(store):
+    receive(store, mail("<1@x>"), mail("<2@x>", received_at=START + timedelta(hours=1)), mail("<3@x>", "portal:dcc"))
+    with store.reading() as work:
+        assert work.received("mail:INBOX", ["<1@x>", "<3@x>", "<9@x>"]) == {"<1@x>"}
+        assert work.received("mail:INBOX", []) == frozenset()
+        assert work.received_since("mail:INBOX", START + timedelta(minutes=1)) == {"<2@x>"}
+        assert work.received_since("mail:INBOX", START) == {"<1@x>", "<2@x>"}
+
+
+def test_the_entries_that_are_bound_are_those_of_one_case(store):
+    enqueue(store, write(1), write(2))
+    with store.transaction() as work:
+        assert work.bind_journal(sys_id(0xA), write(1).id)
+        assert work.bind_journal(sys_id(0xB), write(2).id)
+        assert work.bound_entries(sys_id(1)) == {sys_id(0xA): write(1).id}
+        assert work.bound_entries(sys_id(3)) == {}

@@ -139,3 +139,13 @@ def test_a_cancelled_delivery_is_not_proven(store):
         work.cancel_unattempted(engagement().id)
         work.prove_delivered(message(engagement()).id)
     assert status(store, message(engagement()).id) == "cancelled"
+
+
+def test_what_waits_since_an_instant_is_neither_done_nor_younger(clocked, hand_clock):
+    enqueue(clocked, write(1), write(2))
+    finish(clocked, claim_and_begin(clocked), DeliveryStatus.DONE)
+    hand_clock.forward(seconds=60)
+    enqueue(clocked, write(3))
+    with clocked.reading() as work:
+        assert work.unfinished_since(hand_clock.now()) == {write(2).id}
+        assert work.unfinished_since(START) == frozenset()

@@ -25,7 +25,12 @@ COMMANDS = dict(leaves(get_command(program())))
 
 
 def options(command):
-    return {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+    return {
+        name
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+        if name.startswith("--")
+    }
 
 
 def test_the_page_describes_every_command_and_no_other():

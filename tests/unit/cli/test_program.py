@@ -42,7 +42,7 @@ def test_every_command_answers_help(cli, path):
 def test_the_commands_are_those_of_the_architecture():
     assert {path[0] for path in ALL} == {
         *("run", "once", "health", "migrate", "check", "trace", "engagements", "preview", "mail", "quarantine"),
-        *("outbox", "desks", "pause", "resume", "demo", "sandbox", "backfill"),
+        *("outbox", "desks", "pause", "resume", "demo", "sandbox", "backfill", "reconcile"),
     }
     assert {path[1] for path in ALL if path[0] == "outbox"} == {"list", "show", "retry", "skip", "cancel"}
     assert {path[1] for path in ALL if path[0] == "quarantine"} == {"list", "show", "apply", "file", "drop"}

@@ -67,6 +67,7 @@ def test_each_source_is_swept_on_a_schedule_of_its_own(world):
         "sweep:sn_customerservice_case",
         "sweep:incident",
         "sweep:gone",
+        "reconcile",
     }
     every, do = ticking["sweep:incident"]
     assert every == world.around.sweeping.every.total_seconds()
