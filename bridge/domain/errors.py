@@ -126,3 +126,9 @@ class StoreUnavailable(StoreError):
 
     code = "store_unavailable"
     retryable = True
+
+
+class StoreNotWritable(StoreUnavailable):
+    """The store's disk is full, fails or is read-only; nothing was committed, and nothing is done until it is again."""
+
+    code = "store_not_writable"

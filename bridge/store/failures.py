@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from bridge.domain.errors import BridgeError, StaleCase, StoreError, StoreUnavailable
+from bridge.domain.errors import BridgeError, StaleCase, StoreError, StoreNotWritable, StoreUnavailable
 
 #: PostgreSQL: serialization_failure, deadlock_detected (Appendix A of its manual).
 _CONFLICTS = frozenset({"40001", "40P01"})
+#: disk_full, io_error
+_DISK = frozenset({"53100", "58030"})
+#: https://www.sqlite.org/rescode.html
+_SQLITE_DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
 
 
 @contextmanager
@@ -36,6 +40,8 @@ def named(error: DBAPIError | PoolTimeout) -> BridgeError:
         return StaleCase("another transaction got in the way")
     if isinstance(error, IntegrityError):
         return StoreError(f"the store refuses what breaks its rules: {reason}")
+    if _is_of_the_disk(error):
+        return StoreNotWritable(f"the store cannot be written: {reason}", remedy=_DISK_REMEDY)
     if error.connection_invalidated or _is_busy(error):
         return StoreUnavailable(f"the store does not answer: {reason}")
     remedy = "look at the disk and at the database's log" if isinstance(error, OperationalError) else ""
@@ -48,6 +54,14 @@ def breaks(error: IntegrityError, index: str, *columns: str) -> bool:
     if diagnosis is not None:
         return bool(diagnosis.constraint_name == index)
     return str(error.orig).endswith(": " + ", ".join(columns))
+
+
+_DISK_REMEDY = "nothing is lost; make room on its disk, or repair it, and start again"
+
+
+def _is_of_the_disk(error: DBAPIError) -> bool:
+    name = str(getattr(error.orig, "sqlite_errorname", ""))
+    return name.startswith(_SQLITE_DISK) or getattr(error.orig, "sqlstate", None) in _DISK
 
 
 def _is_busy(error: DBAPIError) -> bool:

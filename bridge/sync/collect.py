@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import BridgeError, StoreUnavailable
 from bridge.ports import RawItem
 from bridge.sync.surroundings import Surroundings
 
@@ -35,7 +35,7 @@ def collect(around: Surroundings) -> CollectReport:
         try:
             collector.collect(keep)
         except BridgeError as error:
-            if not error.retryable:
+            if not error.retryable or isinstance(error, StoreUnavailable):
                 raise
             report.unreachable.append(collector.name)
             log.warning("collect_failed", collector=collector.name, error=error.code)

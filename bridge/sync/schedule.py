@@ -10,14 +10,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import BridgeError, StoreNotWritable
 from bridge.ports import Store
 from bridge.sync.cycle import Cycle, steps
 from bridge.sync.surroundings import Surroundings
@@ -35,13 +35,14 @@ class Service:
         self._collect_every = collect_every
         self._beat = beat
         self._stopping = threading.Event()
+        self._failures: list[StoreNotWritable] = []
 
     def stop(self) -> None:
         """Ask the service to drain and end."""
         self._stopping.set()
 
     def run(self) -> None:
-        """Block until stopped."""
+        """Block until stopped; raises `StoreNotWritable` if the store's disk made it stop."""
         scheduler = self._scheduler()
         scheduler.start()
         log.info("service_started", worker=self._around.worker, jobs=[job.id for job in scheduler.get_jobs()])
@@ -49,6 +50,8 @@ class Service:
         log.info("service_draining")
         scheduler.shutdown(wait=True)
         log.info("service_stopped")
+        if self._failures:
+            raise self._failures[0]
 
     def run_with_signals(self) -> None:
         """As `run`, ended by SIGTERM or SIGINT; a second one ends it at once, which loses nothing.
@@ -104,12 +107,27 @@ class Service:
                 return
             try:
                 do()
+            except StoreNotWritable as error:
+                self._give_up(error)
             except BridgeError as error:
                 log.warning("step_failed", step=name, code=error.code, error=str(error), retryable=error.retryable)
             except Exception as error:
                 log.exception("step_failed", step=name, error=type(error).__name__)
 
         return tick
+
+    def _give_up(self, error: StoreNotWritable) -> None:
+        """Nothing can be decided nor sent without writing it down: end, and tell people in the one way that is left."""
+        self._failures.append(error)
+        self._stopping.set()
+        if len(self._failures) > 1:
+            return
+        log.critical("store_not_writable", error=str(error))
+        told = {"code": error.code, "text": str(error), "at": datetime.now(UTC).isoformat(timespec="seconds")}
+        try:
+            self._around.alerts.send(told)
+        except BridgeError as failure:
+            log.critical("alarm_undeliverable", code=error.code, error=str(failure))
 
 
 def _at_once(scheduler: BackgroundScheduler) -> Any:  # noqa: ANN401 - APScheduler publishes no types

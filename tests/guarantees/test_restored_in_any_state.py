@@ -14,9 +14,11 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from bridge.domain.errors import TryLater
+from bridge.domain.ids import DeliveryId, SysId
 from bridge.ports import RESTORED
 from bridge.store import SqlStore, open_store
 from bridge.sync import restored
+from bridge.sync.marks import unsigned
 from tests.syncing.fixtures import hurry
 from tests.syncing.servicenow import OURS
 from tests.syncing.world import DCC, LDSO, REC, World
@@ -196,6 +198,16 @@ def test_what_is_decided_in_another_order_is_known_by_its_words(build_world, tmp
         catch_up(market)
         assert_nothing_doubled(market, before)
         assert_ended(market)
+        assert_each_delivery_has_its_own_entry(market)
+
+
+def assert_each_delivery_has_its_own_entry(market: World) -> None:
+    said = {e["sys_id"]: e["value"] for e in market.servicenow.entries if e["sys_created_by"] == OURS}
+    with market.store.reading() as tx:
+        bound = {entry: tx.delivery(tx.bound_to(SysId(entry)) or DeliveryId("")) for entry in said}
+    meant = {entry: delivery.payload["text"] for entry, delivery in bound.items() if delivery}
+    assert len(meant) > 6
+    assert {entry: unsigned(text) for entry, text in meant.items()} == {one: unsigned(said[one]) for one in meant}
 
 
 def test_nothing_is_decided_before_everything_up_to_the_restore_was_read(build_world, tmp_path, monkeypatch):

@@ -36,10 +36,10 @@ class Bridges:
         if self._server.stdout is not None:
             self._server.stdout.close()
 
-    def start(self) -> int:
-        """The process id of a new bridge."""
+    def start(self, pages: int | None = None) -> int:
+        """The process id of a new bridge; `pages`: its SQLite file may grow to that size, then the disk is full."""
         assert self._server.stdin is not None
-        self._server.stdin.write("start\n")
+        self._server.stdin.write(f"{pages or 'start'}\n")
         self._server.stdin.flush()
         process = int(self._answer())
         self._started.add(process)

@@ -1,7 +1,8 @@
 """Starts bridges that are cheap to kill: everything is imported once, each bridge is a fork of that.
 
 Run as a process: `python -m tests.killing.fork_server CONFIG LOG`. For each line on standard input one bridge is
-forked; its process id is printed. The forked bridge is a process like any other and dies of SIGKILL as one.
+forked; its process id is printed. The forked bridge is a process like any other and dies of SIGKILL as one. A number in
+the line is the size in pages at which its SQLite disk is full.
 """
 
 import faulthandler
@@ -13,6 +14,7 @@ from pathlib import Path
 import bridge.app
 from bridge import logs
 from bridge.configuration import load
+from bridge.store import engine
 
 
 def main() -> None:
@@ -21,9 +23,11 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    for _ in sys.stdin:
+    for line in sys.stdin:
         child = os.fork()
         if child == 0:
+            if line.strip().isdigit():
+                engine._SQLITE_SETTINGS += (f"PRAGMA max_page_count = {int(line)}",)
             _run(configuration, log)
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()

@@ -1,8 +1,10 @@
 import hashlib
+import sqlite3
 import time
 
 import pytest
 
+from bridge.store import engine
 from tests.integration.cli.conftest import DCC, LDSO
 
 
@@ -205,3 +207,18 @@ def test_a_dry_run_is_readable_by_people(bench):
     assert told.startswith("Nothing was kept, flagged or sent.")
     assert case["number"] in told
     assert "Mails: none" in told
+
+
+def test_a_full_disk_ends_the_command_with_3_and_says_what_to_do(bench, monkeypatch):
+    connection = sqlite3.connect(bench.database)
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.close()
+    bench.raise_case()
+    full = (*engine._SQLITE_SETTINGS, f"PRAGMA max_page_count = {pages}")
+    with monkeypatch.context() as disk:
+        disk.setattr(engine, "_SQLITE_SETTINGS", full)
+        told = bench.run("once", exits=3).stderr
+    assert "database or disk is full" in told
+    assert "make room on its disk" in told
+    bench.run("once")
+    assert bench.sent_to(DCC)
