@@ -135,6 +135,8 @@ def _store(configuration: Configuration) -> CheckResult:
         state = schema_state(configuration.store.get_secret_value())
     except BridgeError as error:
         return CheckResult("store", FAILED, error.message, error.remedy)
+    if state.unknown:
+        return CheckResult("store", FAILED, f"shuts this release out ({state.unknown})", "install a newer release")
     if not state.is_usable:
         return CheckResult("store", FAILED, f"{len(state.pending)} migrations to apply", "run cpsd-bridge migrate")
     return CheckResult("store", OK, f"at migration {state.current}")

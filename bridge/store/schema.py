@@ -1,4 +1,9 @@
-"""The state of the schema, and bringing it up to date."""
+"""The state of the schema, and bringing it up to date.
+
+Migrations only expand: the release before the newest works on the newest schema, so that replicas can be replaced one
+by one. A migration after which older releases cannot work any more says so: it writes its own revision into the control
+`schema/oldest`, and releases that do not know that revision refuse the store.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +25,7 @@ _log = structlog.get_logger(__name__)
 
 #: PostgreSQL advisory lock that all migrations take; any number that nothing else in the database uses.
 _MIGRATION_LOCK = 0x6370_7364_6272
+_OLDEST = text("SELECT value FROM control WHERE name = 'schema/oldest'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +37,20 @@ class SchemaState:
     head: str
     #: revisions still to apply, in order
     pending: tuple[str, ...]
+    #: the revision that a release must know to work with it, where this release does not know it
+    unknown: str = ""
 
     @property
     def is_usable(self) -> bool:
         """Whether this release can work with it: at this release's revision, or at one of a newer release."""
-        return self.current is not None and not self.pending
+        return self.current is not None and not self.pending and not self.unknown
 
 
 def migrate(url: str) -> SchemaState:
     """Bring a store up to date and return where it stands.
 
     Everything happens in one transaction under a lock: run by two at once, one waits and finds nothing to do; stopped
-    half way, nothing has happened. Raises `StoreError`.
+    half way, nothing has happened. Raises `StoreError`, also for a store of a release too new for this one.
     """
     parsed = parse_url(url)
     if file := database_file(parsed):
@@ -54,6 +62,7 @@ def migrate(url: str) -> SchemaState:
             with engine.begin() as connection:
                 _lock(connection)
                 before = _state(connection)
+                _refuse_newer(before, parsed.render_as_string())
                 _upgrade(connection, before)
                 after = _state(connection)
     finally:
@@ -80,18 +89,30 @@ def require_usable(engine: Engine) -> None:
     """Raises `StoreError` for a store that this release cannot work with."""
     with failures_named(), engine.connect().execution_options(**{READ_ONLY: True}) as connection:
         state = _state(connection)
+    _refuse_newer(state, engine.url.render_as_string())
     if not state.is_usable:
         raise not_migrated(engine.url.render_as_string())
 
 
+def _refuse_newer(state: SchemaState, where: str) -> None:
+    if state.unknown:
+        raise StoreError(
+            f"{where} was migrated by a release that this one cannot work beside (revision {state.unknown})",
+            remedy="install that release, or restore the backup from before its migration",
+        )
+
+
 def not_migrated(where: str) -> StoreError:
     """The refusal to work on a store whose schema is missing or old; `where` without its password."""
-    return StoreError(f"{where} is not migrated", remedy="run cpsd-bridge migrate")
+    return StoreError(f"{where} is not migrated to this release's schema", remedy="run cpsd-bridge migrate")
 
 
 def _state(connection: Connection) -> SchemaState:
     current = MigrationContext.configure(connection).get_current_revision()
-    return SchemaState(current, _scripts().get_current_head() or "", _pending(current))
+    oldest = connection.execute(_OLDEST).scalar_one_or_none() if current else None
+    known = {script.revision for script in _scripts().walk_revisions()}
+    unknown = "" if oldest is None or oldest in known else oldest
+    return SchemaState(current, _scripts().get_current_head() or "", _pending(current), unknown)
 
 
 def _pending(current: str | None) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from bridge.domain.ids import DeliveryId, SysId
 from bridge.ports import RESTORED
 from bridge.store import SqlStore, open_store
 from bridge.sync import restored
+from bridge.sync.dispatch import PAUSED_ALL
 from bridge.sync.marks import unsigned
 from tests.syncing.fixtures import hurry
 from tests.syncing.servicenow import OURS
@@ -250,6 +251,30 @@ def test_a_write_that_was_forgotten_and_never_done_is_done_once_nobody_can_do_it
     assert "acknowledged" in market.notes()
     tried = [at for at, body in market.servicenow.attempts if "acknowledged" in body.get("work_notes", "")]
     assert (tried[0] - begun) >= market.around.timing.settle_within
+
+
+def test_what_the_backup_holds_as_undelivered_is_asked_for_first(build_world, tmp_path):
+    market = build_world()
+    switch(market, "on")
+    market.raise_case(DCC)
+    market.cycle(2)
+    with copied(market.store, tmp_path, market.clock) as older:
+        switch(market, None)
+        market.cycle(3)
+        before = Seen.at(market)
+        again = replace(market, store=older, around=replace(market.around, store=older))
+        assert [one.attempts for one in again.deliveries(pending=True)] == [0, 0]
+        switch(again, None)
+        catch_up(again)
+        assert Seen.at(again) == before
+        assert [mail.attempt for mail in again.mails()] == [1, 2]
+        older.close()
+
+
+def switch(market: World, value: str | None) -> None:
+    """Hold everything back, or no longer."""
+    with market.store.transaction() as tx:
+        tx.set_control(PAUSED_ALL, value, "ines")
 
 
 def test_a_portal_is_asked_before_anything_is_sent_to_it_again(build_world, tmp_path):
