@@ -1,8 +1,8 @@
 """Guarantee 24: old and new release run on the new schema, and a migration that was killed can be run again.
 
-No older release is at hand to be run. What is proved instead is what its statements stand on: from each revision to the
-next no table, column or default goes, nothing is narrowed, and nothing new is demanded of the rows that an older release
-writes. A revision that breaks this must shut older releases out.
+No older release is at hand to be run. What is proved instead is what its statements stand on: from each revision to
+the next no table, column or default goes, nothing is narrowed, and nothing new is demanded of the rows that an older
+release writes. A revision that breaks this must shut older releases out.
 """
 
 import os
