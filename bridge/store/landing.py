@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Row, bindparam, exists, select, update
 
 from bridge.domain.case import Case
@@ -94,21 +95,34 @@ class Landing(Families):
 
 
 def _row(case: Case, seen_at: datetime, decided_at: datetime | None) -> dict[str, Any]:
-    body = dump_json([case.values, case.displays])
+    body = _body(case)
     return {
         "sys_id": case.sys_id,
         "table_name": case.table,
         "updated_on": case.updated_on,
         "mod_count": case.mod_count,
-        "digest": hashlib.sha256(body.encode()).digest(),
-        "body": body,
+        "digest": hashlib.sha256(body).digest(),
+        "body": body.decode(),
         "seen_at": seen_at,
         "decided_at": decided_at,
     }
 
 
+def _body(case: Case) -> bytes:
+    """What a revision says, as compact JSON with sorted keys: equal contents give equal bytes."""
+    contents = [dict(case.values), dict(case.displays)]
+    try:
+        return orjson.dumps(contents, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # A lone surrogate, which no UTF-8 holds, and ASCII does by its number.
+        return dump_json(contents).encode()
+
+
 def _case(row: Row[Any]) -> Case:
-    values, displays = json.loads(row.body)
+    try:
+        values, displays = orjson.loads(row.body)
+    except ValueError:
+        values, displays = json.loads(row.body)
     return Case(row.table_name, SysId(row.sys_id), values, displays)
 
 

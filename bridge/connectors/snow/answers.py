@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any
 
+import orjson
 import requests
 
 from bridge.domain.errors import (
@@ -161,9 +162,12 @@ def message_of(payload: object) -> tuple[str, str]:
 
 def _json(response: requests.Response) -> object:
     try:
-        return json.loads(response.content)
+        return orjson.loads(response.content)
     except ValueError:
-        return None
+        # Stricter than the platform: a text that was cut in the middle of a surrogate pair is no reason to lose a page.
+        with contextlib.suppress(ValueError):
+            return json.loads(response.content)
+    return None
 
 
 def _shape(payload: object) -> str:

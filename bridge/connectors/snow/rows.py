@@ -1,4 +1,4 @@
-"""Rows of the Table API as the domain's cases. This runs once per field of every row, so it stays in comprehensions."""
+"""Rows of the Table API as the domain's cases. This runs once per field of every row, so it walks each row once."""
 
 from __future__ import annotations
 
@@ -48,12 +48,13 @@ def _full(table: str, row: dict[str, dict[str, Any]]) -> Case:
     What is empty is displayed as null (choices), `UNKNOWN` (`sla_due`) or a whole journal: none of these says what the
     field holds, so only filled fields keep a display.
     """
-    values = {name: pair["value"] or "" for name, pair in row.items()}
-    displays = {
-        name: shown
-        for name, pair in row.items()
-        if (shown := pair["display_value"]) and (value := pair["value"]) and shown != value
-    }
+    values: dict[str, str] = {}
+    displays: dict[str, str] = {}
+    for name, pair in row.items():
+        value, shown = pair["value"], pair["display_value"]
+        values[name] = value or ""
+        if shown and value and shown != value:
+            displays[name] = shown
     return Case(table, SysId(values["sys_id"]), values, displays)
 
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 
@@ -26,6 +27,14 @@ def test_reading_the_same_page_again_changes_nothing(store):
         work.mark_decided([one.id for one in landed])
         assert work.land(page) == 0
         assert work.undecided(100) == ()
+
+
+@pytest.mark.parametrize("text", ["Zähler, 電力", "cut in the middle \ud83d"])
+def test_the_same_contents_are_the_same_revision_however_they_are_ordered_and_held(store, text):
+    case = revision(1, short_description=text, close_notes="\x7f \u2028")
+    turned = replace(case, values=MappingProxyType(dict(reversed(case.values.items()))))
+    with store.transaction() as work:
+        assert (work.land([case]), work.land([turned])) == (1, 0)
 
 
 def test_the_same_revision_twice_in_one_page_is_one(store):

@@ -62,6 +62,13 @@ def test_one_second_is_bounded_by_sys_ids(edge, servicenow):
     )
 
 
+def test_a_text_that_was_cut_in_the_middle_of_a_character_costs_no_page(edge, servicenow):
+    """The platform counts UTF-16 units when it cuts; the half that is left is no UTF-8, but JSON can say it."""
+    rows(edge, row(1, short_description="No reads \ud83d"), row(2))
+    page = servicenow.page(STREAM, WINDOW, 100)
+    assert [case.values.get("short_description") for case in page.rows] == ["No reads \ud83d", None]
+
+
 def test_values_are_raw_and_displays_only_where_they_differ(edge, servicenow):
     rows(
         edge,
