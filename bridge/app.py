@@ -41,7 +41,7 @@ from bridge.settings import (
 )
 from bridge.store import SqlStore, open_store
 from bridge.sync.schedule import Service
-from bridge.sync.surroundings import HoldPolicy, Reconciling, Source, Surroundings, Sweeping, Timing
+from bridge.sync.surroundings import HoldPolicy, Reconciling, Reminding, Source, Surroundings, Sweeping, Timing
 
 
 class SystemClock:
@@ -139,6 +139,7 @@ class Application:
             sweeping=Sweeping(
                 configured.sweep.every, configured.sweep.page_size, configured.sweep.max_pages, configured.sweep.back
             ),
+            reminding=Reminding(configured.alerts.remind_every, configured.alerts.silent_after),
             reconciling=Reconciling(configured.reconcile.every, configured.reconcile.late, configured.reconcile.back),
             integration_user=configured.servicenow.user,
             resolver_group=configured.resolver_group,

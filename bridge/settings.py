@@ -184,6 +184,10 @@ class AlertSettings:
 
     mail: tuple[str, ...] = ()
     webhook: SecretStr | None = None
+    #: how often people are told again of what waits for them
+    remind_every: timedelta = timedelta(days=1)
+    #: after how long a silent desk, or a delivery without an end, is something that waits
+    silent_after: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

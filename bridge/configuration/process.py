@@ -150,7 +150,9 @@ def _existing_file(name: str) -> Path | None:
 
 def build_alerts(model: BridgeModel, fetch: Fetch) -> AlertSettings:
     """Where alarms go."""
-    return AlertSettings(tuple(model.alerts.mail), fetch(model.alerts.webhook) if model.alerts.webhook else None)
+    alerts = model.alerts
+    webhook = fetch(alerts.webhook) if alerts.webhook else None
+    return AlertSettings(tuple(alerts.mail), webhook, alerts.remind_every, alerts.silent_after)
 
 
 def build_web(model: BridgeModel) -> WebSettings:

@@ -146,6 +146,14 @@ class AlertsModel(Strict):
 
     mail: list[Address] = Field([], description="Addresses that get alarms, also outside production.")
     webhook: Secret | None = Field(None, description="Address that gets alarms by POST; it is a secret.")
+    remind_every: PositiveDuration = Field(
+        timedelta(days=1),
+        description="How often one alarm tells of everything that still waits: quarantine, parked cases, dead letters, "
+        "pauses, silent desks.",
+    )
+    silent_after: PositiveDuration = Field(
+        timedelta(days=7), description="A desk that says nothing for so long, or a delivery without an end, is told of."
+    )
 
 
 class WebModel(Strict):

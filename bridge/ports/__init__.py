@@ -46,6 +46,8 @@ from bridge.ports.store import (
     ToldEvent,
     TrailEvent,
     Transaction,
+    Waiting,
+    WaitingFor,
 )
 
 __all__ = [
@@ -88,5 +90,7 @@ __all__ = [
     "TrailEvent",
     "Transaction",
     "Verdict",
+    "Waiting",
+    "WaitingFor",
     "Window",
 ]

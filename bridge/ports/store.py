@@ -86,6 +86,33 @@ class InboxItem:
     engagement: EngagementId | None = None
 
 
+class WaitingFor(StrEnum):
+    """Why something does not go on by itself."""
+
+    QUARANTINED = "quarantined"
+    PARKED = "parked"
+    DEAD = "dead"
+    PAUSED = "paused"
+    #: arrived and not applied, landed and not decided upon: a far side cannot be asked, or engaging is paused
+    UNAPPLIED = "unapplied"
+    UNDECIDED = "undecided"
+    #: neither done nor given up
+    UNDELIVERED = "undelivered"
+    #: an open engagement whose desk says nothing
+    SILENT = "silent"
+    #: declined, and neither a successor nor a decision
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How much of a kind waits, and since when the longest."""
+
+    kind: WaitingFor
+    count: int
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class TrailEvent:
     """One thing that happened, as the history tells it. The store adds the instant and the software's version."""
@@ -295,6 +322,10 @@ class Transaction(Correspondence, Protocol):
 
     def set_control(self, name: str, value: str | None, by: str) -> None: ...
     def controls(self) -> Mapping[str, str]: ...
+
+    def waiting(self, after: timedelta, silent_after: timedelta) -> tuple[Waiting, ...]:
+        """What has waited longer than `after` for a person, or longer than `silent_after` for a desk or a far side."""
+        ...
 
     # after a backup was restored
     def restored(self) -> Restored | None:

@@ -13,9 +13,10 @@ from bridge.store.engagements import Engagements
 from bridge.store.inbox import Inbox
 from bridge.store.landing import Landing
 from bridge.store.operation import Operation
+from bridge.store.waiting import WaitingRooms
 
 
-class SqlTransaction(Landing, Cases, Engagements, Claims, Inbox, Operation):
+class SqlTransaction(Landing, Cases, Engagements, Claims, Inbox, Operation, WaitingRooms):
     """Implements `ports.Transaction`. Once it raised, its block must end: nothing of it is committed."""
 
     def __init__(self, connection: Connection, clock: Clock | None, token: Callable[[int], bytes]) -> None:

@@ -24,6 +24,7 @@ from bridge.sync.gone import look_for, look_where
 from bridge.sync.messages import MessagePerformer
 from bridge.sync.pull import Land, PullReport, land_attachments, land_journals, land_revisions, pull, pull_engaged
 from bridge.sync.reconcile import reconcile
+from bridge.sync.remind import remind
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Source, Surroundings
 from bridge.sync.sweep import sweep
@@ -141,6 +142,7 @@ class Cycle:
         pulled = sum(self.pull_source(source) for source in self._around.sources)
         self.pull_engaged()
         received = self.collect().received
+        remind(self._around)
         return CycleReport(pulled=pulled, received=received, **self.work())
 
     def horizon(self) -> Mapping[str, datetime]:
@@ -224,5 +226,6 @@ def steps(cycle: Cycle, around: Surroundings) -> dict[str, tuple[float, Callable
     every = min((source.every.total_seconds() for source in around.sources), default=30.0)
     ticking["pull:engaged"] = (every, cycle.pull_engaged)
     ticking["reconcile"] = (around.reconciling.every.total_seconds(), partial(reconcile, around))
+    ticking["remind"] = (min(around.reminding.every.total_seconds(), 3600.0), partial(remind, around))
     ticking["sweep:gone"] = (around.sweeping.every.total_seconds(), cycle.look_again)
     return ticking

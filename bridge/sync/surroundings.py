@@ -92,6 +92,15 @@ class Reconciling:
 
 
 @dataclass(frozen=True, slots=True)
+class Reminding:
+    """How often people are told again of what waits for them."""
+
+    every: timedelta = timedelta(days=1)
+    #: a desk that says nothing for so long, a delivery that has no end for so long
+    silent_after: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """The far sides, the store, the rules and the settings."""
 
@@ -117,6 +126,7 @@ class Surroundings:
     timing: Timing = Timing()
     sweeping: Sweeping = Sweeping()
     reconciling: Reconciling = Reconciling()
+    reminding: Reminding = Reminding()
     #: deliveries under way at once
     concurrency: int = 4
 

@@ -68,6 +68,7 @@ def test_each_source_is_swept_on_a_schedule_of_its_own(world):
         "sweep:incident",
         "sweep:gone",
         "reconcile",
+        "remind",
     }
     every, do = ticking["sweep:incident"]
     assert every == world.around.sweeping.every.total_seconds()
