@@ -20,6 +20,7 @@ from bridge.domain.ids import DeliveryId
 from bridge.mapping.attributes import is_major, level, priority, raiser
 from bridge.mapping.completeness import texts
 from bridge.mapping.references import ReferenceKind, find_references, mpan_check_digit_holds
+from bridge.mapping.sharing import NOTHING_SO_FAR, WrittenSoFar
 from bridge.ports import Fact, File, OutboundMessage
 
 _ASKS: Mapping[MessageKind, str] = MappingProxyType(
@@ -61,6 +62,7 @@ def compose(  # noqa: PLR0913 - a message is made from all of these
     changes: Sequence[tuple[str, str, str]] = (),
     thread: Sequence[str] = (),
     files: Sequence[File] = (),
+    so_far: WrittenSoFar = NOTHING_SO_FAR,
 ) -> OutboundMessage:
     """A message of a kind about a case, as it stands now."""
     answer_by = due_by(kind, case, engagement, agreement, now)
@@ -83,6 +85,8 @@ def compose(  # noqa: PLR0913 - a message is made from all of these
         desk_reference=engagement.desk_reference,
         thread=tuple(thread),
         files=tuple(files),
+        notes=so_far.notes,
+        notes_left_out=so_far.left_out,
     )
 
 

@@ -36,6 +36,15 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody wrote into the case: user name, instant, words."""
+
+    author: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutboundMessage:
     """A message to a desk, complete and independent of the method (Approach 0.7, 7.1.2)."""
 
@@ -59,6 +68,9 @@ class OutboundMessage:
     #: message identities of earlier mails of this engagement, oldest first
     thread: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
+    #: what was written in the case before, oldest first, and how many earlier entries are left out
+    notes: tuple[Note, ...] = ()
+    notes_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

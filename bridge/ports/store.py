@@ -47,7 +47,7 @@ class CaseRecord:
     version: int
     #: the last revision that was decided upon
     shadow: Case | None = None
-    #: what people wrote up to here was there before any desk was engaged, and is never passed on by itself
+    #: the case's time stamp when its first desk was engaged: what people note from then on concerns the bridge
     journals_from: datetime | None = None
     #: why the case waits for a person; empty if it does not
     parked: str = ""

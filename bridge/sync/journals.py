@@ -6,7 +6,7 @@ from typing import assert_never
 
 import structlog
 
-from bridge.domain.agreement import Agreement, Mode, ShareNotes
+from bridge.domain.agreement import Mode
 from bridge.domain.case import Case
 from bridge.domain.engagement import Engagement, State
 from bridge.domain.facts import Confirm, Engage, Fact, Override, RaiserAnswered, Reject, Report, Tell, Withdraw
@@ -24,17 +24,17 @@ from bridge.mapping.notecommands import (
     WithdrawCommand,
     parse,
 )
+from bridge.mapping.sharing import WORK_NOTES, is_shared
 from bridge.ports import CaseRecord, InboxItem, InboxState, JournalEntry, TrailEvent, Transaction
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.marks import mark_in, normalised, unsigned
+from bridge.sync.openings import Known
 from bridge.sync.restored import of_an_earlier_life
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
-
-WORK_NOTES = "work_notes"
 
 
 def apply_attachment(around: Surroundings, _: Roster, item: InboxItem) -> InboxState:
@@ -270,16 +270,33 @@ def _take_word_or_share(work: Casework, entry: JournalEntry) -> str:
             for engagement in work.open():
                 work.apply(engagement, answer)
             return "the raiser's word"
-    # What was said before anybody was engaged is read again only by chance, so it is never passed on.
-    if work.record.journals_from is not None and entry.created_on <= work.record.journals_from:
+    return _shared(work, entry)
+
+
+def _shared(work: Casework, entry: JournalEntry) -> str:
+    """Tell the desks that may read an entry; a comment goes with an opening message that is not written yet."""
+    if entry.element == WORK_NOTES and _from_before(work, entry):
         return ""
-    told = 0
-    for engagement in work.open():
-        if engagement.state is not State.INCOMPLETE and _is_shared(work.agreement(engagement), entry):
+    readers = [one for one in work.open() if is_shared(entry, work.agreement(one).share)]
+    story = work.tx.story(work.record.sys_id) if readers else ()
+    told = waiting = 0
+    for engagement in readers:
+        rounds = [one.id for one in work.engagements if one.desk == engagement.desk]
+        known = Known(story, rounds)
+        if entry.element != WORK_NOTES and engagement.id not in known.opened:
+            waiting += 1
+        elif engagement.state is not State.INCOMPLETE and not known.has(entry):
             text = f"{entry.author}, {entry.created_on:%Y-%m-%d %H:%M} UTC:\n{entry.text}"
             work.apply(engagement, Tell(entry.author, text))
             told += 1
+    if waiting and not told:
+        return f"goes with the opening message of {waiting} desk(s)"
     return f"shared with {told} desk(s)" if told else ""
+
+
+def _from_before(work: Casework, entry: JournalEntry) -> bool:
+    """A note from before anybody was engaged, which is read again only by chance: its author wrote for the house."""
+    return work.record.journals_from is not None and entry.created_on <= work.record.journals_from
 
 
 def _raisers(case: Case) -> frozenset[str]:
@@ -296,9 +313,3 @@ def _raisers_answer(entry: JournalEntry) -> RaiserAnswered | None:
         if isinstance(command, RejectCommand):
             return RaiserAnswered(entry.author, accepted=False, text=command.reason)
     return None
-
-
-def _is_shared(agreement: Agreement, entry: JournalEntry) -> bool:
-    if entry.element == WORK_NOTES:
-        return agreement.share.work_notes is ShareNotes.ALL
-    return agreement.share.comments

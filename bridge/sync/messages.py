@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,10 +15,12 @@ from bridge.domain.errors import StoreError
 from bridge.domain.facts import Bounced, Delivered, DeliveryFailed, Fact, MessageKind, NeverArrived
 from bridge.domain.ids import DeskName
 from bridge.mapping.message import compose
+from bridge.mapping.sharing import NOTHING_SO_FAR, WrittenSoFar
 from bridge.ports import AttachmentEntry, DeskConnector, File, Frozen, OutboundMessage, TrailEvent, Transaction
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.dispatch import CannotAsk
 from bridge.sync.files import shared_files
+from bridge.sync.openings import OPENING_WRITTEN, Opening, come_so_far, opening
 from bridge.sync.outcomes import Prepared
 from bridge.sync.queued import standing
 from bridge.sync.surroundings import Surroundings
@@ -42,6 +44,8 @@ class MessagePerformer:
             engagement = _engagement(tx, delivery)
             record = tx.case(engagement.case)
             thread = tx.sent_message_ids(engagement.id)
+            rounds = [one.id for one in tx.engagements(engagement.case) if one.desk == engagement.desk]
+            come = come_so_far(tx, engagement.case) if is_opening(delivery) and delivery.frozen is None else None
             now = tx.now()
             if delivery.valid_if and delivery.payload["owed_under"] != standing(engagement):
                 tx.finish(claim, DeliveryStatus.CANCELLED, error="no longer owed")
@@ -53,14 +57,34 @@ class MessagePerformer:
                 f"the case of {engagement.reference} is not in the store", remedy="restore the backup whole"
             )
         agreement = self._around.desks.agreement(engagement)
-        files = self._files(engagement) if carries_files(delivery) else ()
-        message = composed(delivery, record.shadow, engagement, agreement, now, thread=thread, files=files)
-        return Prepared(self._connector(delivery).freeze(message, now))
+        files: tuple[File, ...] = ()
+        begun: Opening | None = None
+        if come is not None:
+            around = self._around
+            begun = opening(around.source, engagement, agreement.share, around.integration_user, come, rounds)
+            files = self._files(engagement)
+        message = composed(
+            delivery,
+            record.shadow,
+            engagement,
+            agreement,
+            now,
+            thread=thread,
+            files=files,
+            so_far=begun.so_far if begun else NOTHING_SO_FAR,
+        )
+        return Prepared(self._connector(delivery).freeze(message, now), opening=begun)
 
     def intend(self, claim: Claim, prepared: Prepared, settle_within: timedelta) -> Claim | None:
-        """Write the attempt and, the first time, the bytes down."""
+        """Write the attempt and, the first time, the bytes down; not if they have become out of date meanwhile."""
         with self._around.store.transaction() as tx:
-            return tx.intend(claim, prepared.frozen, settle_within)
+            engagement = _engagement(tx, claim.delivery)
+            if prepared.opening is None or not prepared.opening.misses(tx, engagement):
+                if prepared.opening is not None:
+                    tx.record(_told(OPENING_WRITTEN, claim, engagement, prepared.opening.facts()))
+                return tx.intend(claim, prepared.frozen, settle_within)
+        self._around.store.release(claim)
+        return None
 
     def perform(self, claim: Claim, frozen: Frozen) -> Receipt:
         """Hand the bytes to the desk's connector."""
@@ -99,20 +123,8 @@ class MessagePerformer:
                 f"the case of {engagement.reference} is not in the store", remedy="restore the backup whole"
             )
         work = Casework(tx, self._around, record, Cause("bridge", f"delivery:{delivery.id}"))
-        tx.record(
-            TrailEvent(
-                kind,
-                "bridge",
-                engagement.case,
-                engagement.case_number,
-                engagement.id,
-                engagement.round,
-                engagement.desk,
-                f"delivery:{delivery.id}",
-                engagement.agreement_version,
-                {"message": delivery.payload["kind"], "attempt": claim.attempt, "fence": claim.fence, **told},
-            )
-        )
+        details = {"message": delivery.payload["kind"], "attempt": claim.attempt, "fence": claim.fence, **told}
+        tx.record(_told(kind, claim, engagement, details))
         for fact in facts:
             current = next(other for other in work.engagements if other.id == engagement.id)
             work.apply(current, fact)
@@ -167,6 +179,7 @@ def composed(
     *,
     thread: Sequence[str] = (),
     files: Sequence[File] = (),
+    so_far: WrittenSoFar = NOTHING_SO_FAR,
 ) -> OutboundMessage:
     """The message of a delivery that was decided, about the case as it stands now."""
     return compose(
@@ -179,14 +192,30 @@ def composed(
         changes=[tuple(change) for change in delivery.payload["changes"]],
         thread=thread,
         files=files,
+        so_far=so_far,
         id=delivery.id,
         ordinal=delivery.payload["ordinal"],
     )
 
 
-def carries_files(delivery: Delivery) -> bool:
-    """The case's files go with the opening message only."""
+def is_opening(delivery: Delivery) -> bool:
+    """The opening message: with it go the case's files, and what was written in it so far."""
     return bool(delivery.payload["kind"] == MessageKind.OPEN.value)
+
+
+def _told(kind: str, claim: Claim, engagement: Engagement, facts: Mapping[str, object]) -> TrailEvent:
+    return TrailEvent(
+        kind,
+        "bridge",
+        engagement.case,
+        engagement.case_number,
+        engagement.id,
+        engagement.round,
+        engagement.desk,
+        f"delivery:{claim.delivery.id}",
+        engagement.agreement_version,
+        facts,
+    )
 
 
 def _what(delivery: Delivery) -> tuple[MessageKind, int]:

@@ -19,6 +19,7 @@ from bridge.ports import Frozen, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.breaker import Breakers
 from bridge.sync.deciding import until_settled
+from bridge.sync.openings import Opening
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
@@ -26,10 +27,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What an attempt needs: the bytes, and for a write the record as it was read just before."""
+    """What an attempt needs: the bytes, and what they rest on."""
 
     frozen: Frozen
+    #: for a write: the record as it was read just before
     fresh: Case | None = None
+    #: for an opening message: what it tells of the case's journal
+    opening: Opening | None = None
 
 
 class Performer(Protocol):

@@ -13,12 +13,14 @@ from bridge.domain.delivery import Delivery, DeliveryKind, engagement_lane
 from bridge.domain.engagement import Engagement, State
 from bridge.domain.errors import UsageError
 from bridge.domain.facts import MessageKind
-from bridge.domain.ids import DeliveryId, DeskName, delivery_id, engagement_id, reference
+from bridge.domain.ids import DeliveryId, DeskName, EngagementId, delivery_id, engagement_id, reference
 from bridge.mapping.completeness import missing
-from bridge.ports import AttachmentEntry, CaseRecord, File, Frozen, Transaction, Window
+from bridge.mapping.sharing import NOTHING_SO_FAR
+from bridge.ports import AttachmentEntry, CaseRecord, File, Frozen, ToldEvent, Transaction, Window
 from bridge.sync.dispatch import held_back
 from bridge.sync.files import shared_files
-from bridge.sync.messages import carries_files, composed
+from bridge.sync.messages import composed, is_opening
+from bridge.sync.openings import come_so_far, opening
 from bridge.sync.surroundings import Surroundings
 
 Reading = Callable[[], AbstractContextManager[Transaction]]
@@ -51,6 +53,9 @@ class _Subject:
     waiting: Delivery | None
     thread: tuple[str, ...]
     held: bool
+    #: the desk's rounds, and what has come for the case and was told so far
+    rounds: tuple[EngagementId, ...]
+    come: tuple[frozenset[str], tuple[ToldEvent, ...]]
 
 
 def preview(around: Surroundings, reading: Reading, number: str, name: DeskName) -> Preview:
@@ -76,7 +81,9 @@ def _subject(tx: Transaction, around: Surroundings, number: str, name: DeskName)
     newest = max(rounds, key=lambda engagement: engagement.round, default=None)
     waiting = _waiting(tx, newest) if newest else None
     thread = tx.sent_message_ids(newest.id) if newest else ()
-    return _Subject(tx.now(), record, newest, waiting, thread, name in held_back(around, tx.controls()))
+    come = come_so_far(tx, record.sys_id) if record else (frozenset[str](), ())
+    held = name in held_back(around, tx.controls())
+    return _Subject(tx.now(), record, newest, waiting, thread, held, tuple(one.id for one in rounds), come)
 
 
 def _waiting(tx: Transaction, engagement: Engagement) -> Delivery | None:
@@ -151,9 +158,14 @@ def _frozen(
         notes.append(f"without {entry.file_name or entry.sys_id}: {why}")
 
     files: tuple[File, ...] = ()
-    if carries_files(delivery):
+    so_far = NOTHING_SO_FAR
+    if is_opening(delivery):
         files = shared_files(around.source, case.sys_id, agreement.share.attachments, left_out)
-    message = composed(delivery, case, engagement, agreement, subject.now, thread=subject.thread, files=files)
+        ours = around.integration_user
+        so_far = opening(around.source, engagement, agreement.share, ours, subject.come, subject.rounds).so_far
+    message = composed(
+        delivery, case, engagement, agreement, subject.now, thread=subject.thread, files=files, so_far=so_far
+    )
     return around.connectors[engagement.desk].freeze(message, subject.now)
 
 

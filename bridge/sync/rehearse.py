@@ -36,11 +36,11 @@ from bridge.mapping.notecommands import (
     parse,
 )
 from bridge.mapping.routing import Hit
+from bridge.mapping.sharing import WORK_NOTES
 from bridge.ports import CaseRecord, JournalEntry, RawItem, Stream, Transaction
 from bridge.sync.chase import owed
 from bridge.sync.dispatch import held_back
 from bridge.sync.engage import ENGAGING_PAUSED
-from bridge.sync.journals import WORK_NOTES
 from bridge.sync.rehearsal import CaseChange, Due, Mail, NoteCommand, Overdue, Prospect, Rehearsal
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Source, Surroundings

@@ -77,6 +77,8 @@ class FakeDesk:
             "text": message.text,
             "facts": [asdict(fact) for fact in message.facts],
             "thread": list(message.thread),
+            "notes": [{"author": note.author, "at": note.at.isoformat(), "text": note.text} for note in message.notes],
+            "notes_left_out": message.notes_left_out,
             "date": at.isoformat(),
         }
         return Frozen(

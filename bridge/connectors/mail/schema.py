@@ -47,6 +47,14 @@ class Attachment(_Model):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
+class Note(_Model):
+    """What somebody wrote into the case (TMF621 `Note`)."""
+
+    author: str
+    date: datetime
+    text: str
+
+
 class CaseMessage(_Model):
     """One message about one case to one desk."""
 
@@ -65,6 +73,7 @@ class CaseMessage(_Model):
     creation_date: datetime
     characteristic: tuple[Characteristic, ...]
     attachment: tuple[Attachment, ...]
+    note: tuple[Note, ...] = Field((), description="What was written in the case before, oldest first.")
     reply_to: str
 
 

@@ -20,7 +20,14 @@ from zoneinfo import ZoneInfo
 from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from bridge.connectors.mail.schema import FILE_NAME, Attachment, CaseMessage, Characteristic, ExternalIdentifier
+from bridge.connectors.mail.schema import (
+    FILE_NAME,
+    Attachment,
+    CaseMessage,
+    Characteristic,
+    ExternalIdentifier,
+    Note,
+)
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.wording import CLOSING, EXAMPLES, HEADLINES, REFERENCE_LABEL, REPLY_LINE
 from bridge.domain.agreement import EmailMethod
@@ -87,6 +94,7 @@ class Writer:
             "headline": HEADLINES[message.kind],
             "reply_line": REPLY_LINE,
             "due": self._local(message.due),
+            "notes": [(note.author, self._minute(note.at), note.text) for note in message.notes],
             "examples": () if message.kind in CLOSING else EXAMPLES,
             "reference": self._signed(message),
             "reference_label": REFERENCE_LABEL,
@@ -103,6 +111,9 @@ class Writer:
 
     def _local(self, due: datetime | None) -> str:
         return f"{due.astimezone(self._zone):%A %-d %B %Y, %H:%M %Z}" if due else ""
+
+    def _minute(self, at: datetime) -> str:
+        return f"{at.astimezone(self._zone):%-d %B %Y, %H:%M %Z}"
 
     def machine_readable(self, message: OutboundMessage, at: datetime) -> CaseMessage:
         """The same facts for machines."""
@@ -129,6 +140,7 @@ class Writer:
                 Characteristic(id=fact.key, name=fact.label, value=fact.value) for fact in message.facts
             ),
             attachment=tuple(_described(file) for file in message.files),
+            note=tuple(Note(author=note.author, date=note.at, text=note.text) for note in message.notes),
             reply_to=self._settings.address,
         )
 

@@ -10,7 +10,7 @@ from bridge.connectors.mail.writing import Writer
 from bridge.domain.agreement import EmailMethod
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName, SysId, delivery_id, engagement_id, reference
-from bridge.ports import Fact, File, OutboundMessage
+from bridge.ports import Fact, File, Note, OutboundMessage
 
 FOLDER = Path(__file__).parents[4] / "docs/samples"
 DESK = DeskName("dcc-service-desk")
@@ -31,6 +31,11 @@ MAILS = {
         "text": "Half-hourly reads for 212 metering systems have not arrived since Monday morning.\n\n"
         "Elexon has ruled out the DIP: other messages of the same senders arrive.",
         "facts": FACTS,
+        "notes": (
+            Note("sam.raiser", datetime(2026, 7, 20, 8, 12, tzinfo=UTC), "Since 06:40 nothing came for any of them."),
+            Note("priya.shah", datetime(2026, 7, 20, 15, 3, tzinfo=UTC), "Checked the DIP.\nIt delivers what it gets."),
+        ),
+        "notes_left_out": 1,
         "files": (File("missing-reads.csv", "text/csv", b"mpan_suffix,first_missing\n0042,2026-07-20T06:30Z\n"),),
     },
     "2-answer-to-a-question": {

@@ -1,0 +1,108 @@
+"""The comments that were written before a desk was engaged go with the opening message, and are not told again.
+
+Every comment that a desk may read comes to it once: with the opening message, whose trail event names the comments that
+it rests on, or else as a message of its own. One that has come before the opening message is frozen goes with it. Work
+notes from before never go, also where all were agreed: who wrote them did not know who would read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bridge.domain.agreement import Share
+from bridge.domain.case import format_time, parse_time
+from bridge.domain.engagement import Engagement
+from bridge.domain.ids import EngagementId, SysId
+from bridge.mapping.entries import JOURNAL_SOURCE
+from bridge.mapping.sharing import WORK_NOTES, WrittenSoFar, is_shared, written_so_far
+from bridge.ports import CaseSource, JournalEntry, ToldEvent, Transaction
+
+OPENING_WRITTEN = "opening_written"
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+#: entries that the event names, and those of the same second; whatever was created before them is known too
+_NAMED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What an opening message tells of a case's journal."""
+
+    so_far: WrittenSoFar
+    #: every entry that was seen when it was written, told or not, oldest first
+    seen: tuple[JournalEntry, ...]
+    #: identities of the entries that had come by then
+    had_come: frozenset[str]
+
+    def facts(self) -> dict[str, object]:
+        """What the trail keeps of it."""
+        comments = [entry for entry in self.seen if entry.element != WORK_NOTES]
+        since = comments[-_NAMED:][0].created_on if comments else _EVER
+        named = [entry for entry in comments if entry.created_on >= since]
+        earlier = format_time(named[0].created_on) if len(named) < len(comments) else ""
+        told = len(self.so_far.notes)
+        return {"entries": [entry.sys_id for entry in named], "and_before": earlier, "told": told}
+
+    def misses(self, tx: Transaction, engagement: Engagement) -> bool:
+        """Whether an entry has come meanwhile that it does not know of."""
+        come = tx.identities(engagement.case, JOURNAL_SOURCE)
+        return bool(come - self.had_come - {entry.sys_id for entry in self.seen})
+
+
+def come_so_far(tx: Transaction, case: SysId) -> tuple[frozenset[str], tuple[ToldEvent, ...]]:
+    """What an opening message must know of the store before it reads the journal."""
+    return tx.identities(case, JOURNAL_SOURCE), tx.story(case)
+
+
+def opening(
+    source: CaseSource,
+    engagement: Engagement,
+    share: Share,
+    ours: str,
+    come: tuple[frozenset[str], Sequence[ToldEvent]],
+    rounds: Collection[EngagementId],
+) -> Opening:
+    """Read what was written; what this desk was told in any of its `rounds` is not told again."""
+    had_come, story = come
+    seen = source.journals([engagement.case], _EVER)
+    known = Known(story, rounds, but_openings_of=engagement.id)
+    comments = [one for one in seen if one.element != WORK_NOTES and one.author != ours]
+    new = [one for one in comments if is_shared(one, share) and not known.has(one)]
+    return Opening(written_so_far(new), seen, had_come)
+
+
+class Known:
+    """The journal entries that a desk has been told of, by the case's story."""
+
+    def __init__(
+        self,
+        story: Iterable[ToldEvent],
+        rounds: Collection[EngagementId],
+        *,
+        but_openings_of: EngagementId | None = None,
+    ) -> None:
+        """`rounds` are the desk's; an opening message of `but_openings_of` did not reach it."""
+        self._entries: set[str] = set()
+        self._before: datetime | None = None
+        #: whether the opening message of the given rounds has been written
+        self.opened: set[EngagementId] = set()
+        for event in (told.event for told in story):
+            if event.engagement is None or event.engagement not in rounds:
+                continue
+            if event.kind == OPENING_WRITTEN:
+                self.opened.add(event.engagement)
+                if event.engagement != but_openings_of:
+                    self._learn(event.facts["entries"], event.facts["and_before"])
+            elif event.kind == "decided" and event.facts["fact"] == "tell" and event.cause.startswith("journal:"):
+                self._entries.add(event.cause.removeprefix("journal:"))
+
+    def _learn(self, entries: Iterable[str], before: str) -> None:
+        self._entries.update(entries)
+        if before:
+            self._before = max(filter(None, (self._before, parse_time(before))))
+
+    def has(self, entry: JournalEntry) -> bool:
+        """Whether the desk has been told of it."""
+        old = self._before is not None and entry.created_on < self._before
+        return entry.sys_id in self._entries or (old and entry.element != WORK_NOTES)
