@@ -13,6 +13,7 @@ from bridge.connectors.snow.batch import Batches
 from bridge.connectors.snow.checks import Checks
 from bridge.connectors.snow.columns import ATTACHMENT, JOURNAL, MEMBER
 from bridge.connectors.snow.connection import Connection, Patience
+from bridge.connectors.snow.journals import Journals
 from bridge.connectors.snow.login import Basic, ClientCredentials, Login
 from bridge.connectors.snow.query import any_equal, group_named, instant, own_filter
 from bridge.connectors.snow.reading import Reader
@@ -25,7 +26,7 @@ from bridge.domain.delivery import Receipt
 from bridge.domain.errors import BridgeError
 from bridge.domain.facts import Gone
 from bridge.domain.ids import SysId
-from bridge.mapping.entries import attachment_entry, journal_entry
+from bridge.mapping.entries import attachment_entry
 from bridge.ports import (
     AttachmentEntry,
     CheckResult,
@@ -66,6 +67,7 @@ class ServiceNow:
         """
         self._session = Session(connection, login, clock=clock, monotonic=monotonic)
         self._reader = Reader(self._session, Repeating(connection.patience, random, sleep), dict(fields or {}))
+        self._journals = Journals(self._reader, user, monotonic)
         self._batches = Batches(self._session, monotonic=monotonic)
         self._checks = Checks(self._reader, clock, user, self._batches)
 
@@ -73,6 +75,8 @@ class ServiceNow:
         return self._session.heard(_FRESH) or self._reader.ask_time()
 
     def page(self, stream: Stream, window: Window, limit: int) -> Page:
+        if stream.table == JOURNAL:
+            return self._journals.page(stream, window, limit)
         return self._reader.page(stream, window, limit)
 
     def stamps(self, stream: Stream, window: Window, limit: int) -> Stamps:
@@ -96,9 +100,7 @@ class ServiceNow:
         return why_gone(self._reader, table, sys_id)
 
     def journals(self, cases: Sequence[SysId], since: datetime) -> tuple[JournalEntry, ...]:
-        clauses = ("elementINcomments,work_notes", instant("sys_created_on", ">=", since))
-        entries = [journal_entry(row) for row in self._reader.of(JOURNAL, "element_id", cases, *clauses)]
-        return tuple(sorted(entries, key=_age))
+        return tuple(sorted(self._journals.of(cases, since), key=_age))
 
     def attachments(self, cases: Sequence[SysId], since: datetime) -> tuple[AttachmentEntry, ...]:
         clause = instant("sys_created_on", ">=", since)
@@ -123,6 +125,7 @@ class ServiceNow:
 
     def at_low_priority(self) -> ServiceNow:
         twin, session = copy.copy(self), self._session.at_low_priority()
+        twin._journals = replace(self._journals, reader=replace(self._reader, session=session))  # noqa: SLF001
         twin._session = session  # noqa: SLF001 - our own kind
         twin._reader = replace(self._reader, session=session)  # noqa: SLF001
         return twin

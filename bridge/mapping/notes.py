@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from bridge.mapping.journalstream import without_heads
+
 _LONGEST = 8000
 # ServiceNow renders what stands between these marks in a journal entry as HTML.
 _CODE_TAG = re.compile(r"\[(/?)(code)\]", re.IGNORECASE)
@@ -145,7 +147,7 @@ def note(name: str, values: Mapping[str, str]) -> str:
 
 
 def journal_text(text: str) -> str:
-    """Somebody else's text, fit for a journal entry: LF, no control characters, no mark-up, of bounded length."""
+    """Somebody else's text, fit for a journal entry: LF, no control characters or mark-up, bounded, one entry only."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    plain = _CODE_TAG.sub(r"[\1 \2]", _CONTROL.sub(" ", plain))
+    plain = without_heads(_CODE_TAG.sub(r"[\1 \2]", _CONTROL.sub(" ", plain)))
     return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST].rstrip()}\n(shortened)"

@@ -13,6 +13,7 @@ from bridge.mapping.differences import Difference, Kind, Remedy
 from bridge.mapping.entries import attachment_item, journal_item
 from bridge.ports import AttachmentEntry, JournalEntry, RawItem, TrailEvent, Transaction
 from bridge.sync.alarm import alert_id, raise_alert
+from bridge.sync.arriving import not_yet_here
 from bridge.sync.deciding import until_settled
 from bridge.sync.gone import look_for
 from bridge.sync.messages import MessagePerformer
@@ -167,7 +168,7 @@ def _put(tx: Transaction, difference: Difference, evidence: Case | JournalEntry 
         case Case():
             return difference.kind is Kind.MISSED_REVISION and tx.land([evidence]) > 0
         case JournalEntry():
-            return tx.receive(journal_item(evidence)) is not None
+            return any(tx.receive(journal_item(entry)) is not None for entry in not_yet_here(tx, [evidence]))
         case AttachmentEntry():
             return tx.receive(attachment_item(evidence)) is not None
         case RawItem():

@@ -27,6 +27,7 @@ from bridge.ports import (
     Stream,
     Transaction,
 )
+from bridge.sync.arriving import not_yet_here
 from bridge.sync.windows import SMALLEST_PAGE, advance, begin, remaining
 
 _log = structlog.get_logger(__name__)
@@ -74,7 +75,7 @@ def land_journals(keep: Callable[[Transaction, Sequence[JournalEntry]], Iterable
 
     def land(tx: Transaction, rows: Sequence[Case]) -> int:
         kept = keep(tx, [journal_entry(row) for row in rows])
-        return sum(tx.receive(journal_item(entry)) is not None for entry in kept)
+        return sum(tx.receive(journal_item(entry)) is not None for entry in not_yet_here(tx, kept))
 
     return land
 

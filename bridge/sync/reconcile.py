@@ -23,9 +23,10 @@ from bridge.domain.hold import verdict
 from bridge.domain.hours import NeverOpenError
 from bridge.domain.ids import DeliveryId, DeskName, SysId
 from bridge.mapping.differences import Difference, Held, Kind, ReadTo, Shown, at, compare
-from bridge.mapping.entries import ATTACHMENT_SOURCE, JOURNAL_SOURCE
+from bridge.mapping.entries import ATTACHMENT_SOURCE
 from bridge.mapping.message import due_by
 from bridge.ports import AttachmentEntry, CaseRecord, JournalEntry, Stamp, Transaction
+from bridge.sync.arriving import not_yet_here
 from bridge.sync.kin import engagements_of_family, shown
 from bridge.sync.marks import written_by
 from bridge.sync.mending import Evidence, Found, Mender
@@ -195,7 +196,8 @@ class _Walk:
         with self.around.store.reading() as tx:
             for sys_id, ours in held.items():
                 entries, files, case = theirs.entries[sys_id], theirs.files[sys_id], theirs.cases.get(sys_id)
-                received = tx.received(JOURNAL_SOURCE, [one.sys_id for one in entries])
+                new = {one.sys_id for one in not_yet_here(tx, entries)}
+                received = frozenset[str](one.sys_id for one in entries if one.sys_id not in new)
                 received |= tx.received(ATTACHMENT_SOURCE, [one.sys_id for one in files])
                 known = replace(
                     ours,

@@ -42,6 +42,9 @@ class State:
         self.items[key] = item
         return len(self.items)
 
+    def received(self, source: str, identities: Sequence[str]) -> frozenset[str]:
+        return frozenset(one for one in identities if (source, one) in self.items)
+
     def engaged_cases(self) -> tuple[CaseRecord, ...]:
         return tuple(self.engaged)
 

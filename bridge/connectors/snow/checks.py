@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from bridge.connectors.snow.answers import Answer
 from bridge.connectors.snow.batch import Batches
 from bridge.connectors.snow.columns import ATTACHMENT, JOURNAL, MEMBER, PLAIN, REQUIRED, needed
+from bridge.connectors.snow.journals import Journals
 from bridge.connectors.snow.query import equals, filter_fields, instant, joined, ordered, own_filter
 from bridge.connectors.snow.reading import Reader
 from bridge.connectors.snow.rights import batch_check, filter_check, roles_check
@@ -20,6 +22,7 @@ from bridge.connectors.snow.zone import zone_check
 from bridge.domain.errors import BridgeError, FarSideError, NotPermitted
 from bridge.ports import CheckResult, CheckStatus, Clock, Stream
 
+_Result = TypeVar("_Result", CheckResult, CheckResult | None)
 OK, WARNING, FAILED = CheckStatus.OK, CheckStatus.WARNING, CheckStatus.FAILED
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -55,7 +58,10 @@ class Checks:
         if self.user:
             yield roles_check(self.reader, self.user)
         for stream in (*streams, *_without(streams, _OWN_STREAMS)):
-            yield from self._stream(stream)
+            if stream.table == JOURNAL and (instead := self._instead_of_journals(stream, streams)):
+                yield instead
+            else:
+                yield from self._stream(stream)
         for table in dict.fromkeys((*(stream.table for stream in streams), *fields)):
             wanted = [name for stream in streams if stream.table == table for name in _named(stream)]
             yield self._fields(table, [*wanted, *fields.get(table, ()), *self.reader.fields.get(table, ())])
@@ -92,6 +98,12 @@ class Checks:
         yield _answered(f"{name}: time bounds", lambda: self._bounds(name, stream))
         if stream.query and stream.table not in PLAIN:
             yield filter_check(self.reader, stream)
+
+    def _instead_of_journals(self, stream: Stream, streams: Sequence[Stream]) -> CheckResult | None:
+        """Where the journal table is closed: whether the records' own journal fields can be read, else None."""
+        title = f"source {stream.name}: readable"
+        tables = [one.table for one in streams if one.table not in PLAIN]
+        return _answered(title, lambda: Journals(self.reader, self.user).check(title, stream, tables))
 
     def _shown(self, name: str, stream: Stream) -> CheckResult:
         """Whether a sample of the newest rows is shown to us, counted before ACLs hide some."""
@@ -183,7 +195,7 @@ class Checks:
         return self.reader.one_row(stream.table, joined(query, ordered(stream.time_field, "sys_id")))
 
 
-def _answered(title: str, ask: Callable[[], CheckResult]) -> CheckResult:
+def _answered(title: str, ask: Callable[[], _Result]) -> _Result | CheckResult:
     """A check, or the error that kept it from being made."""
     try:
         return ask()

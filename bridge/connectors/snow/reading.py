@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ from bridge.connectors.snow.answers import Answer
 from bridge.connectors.snow.columns import asked
 from bridge.connectors.snow.query import BATCH, any_id, id_range, joined, ordered, own_filter, table_name, within
 from bridge.connectors.snow.retry import Repeating
-from bridge.connectors.snow.rows import cases, refuse_strangers, refuse_stray_stamps, shape, stamps
+from bridge.connectors.snow.rows import cases, displayed, refuse_strangers, refuse_stray_stamps, shape, stamps
 from bridge.connectors.snow.session import Session
 from bridge.domain.case import Case
 from bridge.domain.errors import UntrustedAnswer
@@ -59,12 +59,19 @@ class Reader:
 
     def complete(self, table: str, query: str, limit: int = _SET_LIMIT) -> tuple[Case, ...]:
         """Every row that matches and is shown to us, by ranges of sys_id, so that hidden rows cannot end it early."""
+        return self._all(query, limit, partial(self._rows, table, limit))
+
+    def shown(self, table: str, query: str, fields: Sequence[str], limit: int) -> tuple[Case, ...]:
+        """As `complete`, of some fields only, each with its display value also where that is a journal."""
+        return self._all(query, limit, partial(self._shown, table, ",".join(("sys_id", *fields)), limit))
+
+    def _all(self, query: str, limit: int, ask: Callable[[str], tuple[tuple[Case, ...], int]]) -> tuple[Case, ...]:
         found: dict[str, Case] = {}
         ranges = [("", "")]
         while ranges:
             low, high = ranges.pop()
             bounded = joined(query, id_range(low, high), ordered("sys_id"))
-            rows, total = self.repeat(partial(self._rows, table, bounded, limit))
+            rows, total = self.repeat(partial(ask, bounded))
             found.update((row.sys_id, row) for row in rows)
             if total > _CERTAIN * limit:
                 ranges += _rest(low, high, rows)
@@ -103,9 +110,15 @@ class Reader:
         refuse_stray_stamps(stream.table, rows, window)
         return Stamps(rows, answer.total)
 
-    def _rows(self, table: str, query: str, limit: int) -> tuple[tuple[Case, ...], int]:
+    def _rows(self, table: str, limit: int, query: str) -> tuple[tuple[Case, ...], int]:
         answer = self._ask(table, query, limit, asked(table, self.fields.get(table, ())))
         rows = cases(table, answer.result)
+        self._believe(rows, answer.total, limit)
+        return rows, len(rows) if answer.total is None else answer.total
+
+    def _shown(self, table: str, fields: str, limit: int, query: str) -> tuple[tuple[Case, ...], int]:
+        answer = self._ask(table, query, limit, fields)
+        rows = displayed(table, answer.result)
         self._believe(rows, answer.total, limit)
         return rows, len(rows) if answer.total is None else answer.total
 

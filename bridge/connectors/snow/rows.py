@@ -29,6 +29,24 @@ def cases(table: str, rows: object) -> tuple[Case, ...]:
         raise UntrustedAnswer(f"a row of {table} has not the shape that was asked for ({error})") from None
 
 
+def displayed(table: str, rows: object) -> tuple[Case, ...]:
+    """Rows of `sysparm_display_value=all` with every display, also of what holds no value of its own: journals."""
+    try:
+        return tuple(
+            [
+                Case(
+                    table,
+                    SysId(row["sys_id"]["value"]),
+                    {name: pair["value"] or "" for name, pair in row.items()},
+                    {name: pair["display_value"] or "" for name, pair in row.items()},
+                )
+                for row in _listed(rows)
+            ]
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UntrustedAnswer(f"a row of {table} has not the shape that was asked for ({error})") from None
+
+
 def stamps(table: str, rows: object, time_field: str) -> tuple[Stamp, ...]:
     """Rows of which only the revision was asked for; `UntrustedAnswer` if that is not what came."""
     try:

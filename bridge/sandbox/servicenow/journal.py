@@ -13,6 +13,8 @@ from bridge.sandbox.servicenow.schema import Table
 
 #: How each journal is named in the header line of an entry.
 _NAMES: Mapping[str, str] = {"comments": "Additional comments", "work_notes": "Work notes"}
+#: Records of every class can be read through it, with the journals that they have.
+_ROOT = "task"
 #: Record identifiers per statement, below SQLite's limit of bound values.
 _CHUNK = 500
 
@@ -45,8 +47,9 @@ class JournalReader:
             sql = " ".join(
                 (
                     "SELECT element_id, element, value, sys_created_on, sys_created_by FROM sys_journal_field",
-                    f"WHERE element_id IN ({marks}) AND element IN ({kinds}) AND name = ?",
+                    f"WHERE element_id IN ({marks}) AND element IN ({kinds})",
+                    "" if table.name == _ROOT else "AND name = ?",
                     "ORDER BY sys_created_on DESC, rowid DESC",
                 )
             )
-            yield from self._database.rows(sql, (*chunk, *elements, table.name))
+            yield from self._database.rows(sql, (*chunk, *elements, *(() if table.name == _ROOT else (table.name,))))

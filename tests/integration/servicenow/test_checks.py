@@ -84,7 +84,6 @@ def test_a_login_that_is_refused_ends_the_check(filled, wall):
         ({"kind": "deny_read", "table": "sys_user_grmember"}, "table sys_user_grmember"),
         ({"kind": "query_range", "table": CASE, "fields": ["sys_updated_on"]}, "source cases: time bounds"),
         ({"kind": "hide", "table": CASE, "query": "sys_idISNOTEMPTY"}, "source cases: readable"),
-        ({"kind": "hide", "table": "sys_journal_field", "query": "sys_idISNOTEMPTY"}, "source journals: readable"),
         ({"kind": "deny_read", "table": "sys_attachment"}, "source attachments: readable"),
     ],
 )
