@@ -90,7 +90,8 @@ class ShareModel(Strict):
 
     comments: bool = Field(default=True, description="Customer-visible comments go to the desk.")
     work_notes: ShareNotes = Field(
-        ShareNotes.COMMANDS, description="`commands`: only what `#desk` says; `all`: every work note from the engagement on."
+        ShareNotes.COMMANDS,
+        description="`commands`: only what `#desk` says; `all`: every work note from the engagement on.",
     )
     attachments: AttachmentsModel | None = Field(None, description="Files that may go; none if it is left out.")
 
