@@ -8,7 +8,7 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self, assert_never
 
@@ -40,8 +40,11 @@ from bridge.settings import (
     SourceSettings,
 )
 from bridge.store import SqlStore, open_store
+from bridge.sync.replicas import Replica
 from bridge.sync.schedule import Service
 from bridge.sync.surroundings import HoldPolicy, Reconciling, Reminding, Source, Surroundings, Sweeping, Timing
+
+_LONGEST_SILENCE = timedelta(seconds=10)
 
 
 class SystemClock:
@@ -109,13 +112,14 @@ class Application:
             self.around,
             tick=self.configuration.tick.total_seconds(),
             collect_every=every,
-            beat=self.beat,
+            replica=Replica(
+                self.store.reading,
+                self.store.transaction,
+                self.worker,
+                every=min(5 * self.configuration.tick, _LONGEST_SILENCE),
+                share_among=self.servicenow.share_among,
+            ),
         )
-
-    def beat(self) -> None:
-        """Leave a sign of life in the store, which `health` reads."""
-        with self.store.transaction() as tx:
-            tx.beat(self.worker, "run")
 
     def _surroundings(self) -> Surroundings:
         configured = self.configuration

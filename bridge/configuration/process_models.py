@@ -46,9 +46,9 @@ class ServiceNowModel(Strict):
         description="Assert that no access rule hides a row from the integration user. Only then may an instance be "
         "read that gives no `X-Total-Count`.",
     )
-    concurrency: int = Field(4, description="Requests at the same time, by each process.", ge=1, le=50)
+    concurrency: int = Field(4, description="Requests at the same time, by all replicas together.", ge=1, le=50)
     calls_per_hour: int | None = Field(
-        None, description="Calls that each process may make in an hour; no limit if it is left out.", ge=1
+        None, description="Calls in an hour, by all replicas together; no limit if it is left out.", ge=1
     )
     low_priority_share: float = Field(
         0.5,

@@ -71,6 +71,10 @@ class ServiceNow:
         self._batches = Batches(self._session, monotonic=monotonic)
         self._checks = Checks(self._reader, clock, user, self._batches)
 
+    def share_among(self, replicas: int) -> None:
+        """This process is one of so many that share the limits of calls."""
+        self._session.manners.share_among(replicas)
+
     def server_time(self) -> datetime:
         return self._session.heard(_FRESH) or self._reader.ask_time()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, or_, select
 
 from bridge.ports import TrailEvent
 from bridge.store.history import History
 from bridge.store.tables import control, heartbeat
+
+_FORGOTTEN = timedelta(days=1)
 
 
 class Operation(History):
@@ -35,6 +37,17 @@ class Operation(History):
         changes = {"at": self.now(), "what": what}
         statement = self._insert(heartbeat).values(worker=worker, **changes)
         self._execute(statement.on_conflict_do_update(index_elements=["worker"], set_=changes))
+
+    def leave(self, worker: str) -> None:
+        """A worker says that it ends; those that could not, long ago, are forgotten with it."""
+        forgotten = heartbeat.c.at < self.now() - _FORGOTTEN
+        self._execute(delete(heartbeat).where(or_(heartbeat.c.worker == worker, forgotten)))
+
+    def living(self, what: str, within: timedelta) -> int:
+        """How many workers at something gave a sign of life within some time."""
+        alive = heartbeat.c.what == what, heartbeat.c.at > self.now() - within
+        count: int = self._execute(select(func.count()).select_from(heartbeat).where(*alive)).scalar_one()
+        return count
 
     def heartbeats(self) -> Mapping[str, tuple[datetime, str]]:
         """When each worker last said that it lives, and what it was at."""

@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from bridge.domain.errors import BridgeError, StoreNotWritable
 from bridge.ports import Store
 from bridge.sync.cycle import Cycle, steps
+from bridge.sync.replicas import Replica
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
@@ -28,12 +29,12 @@ log = structlog.get_logger()
 class Service:
     """Runs until it is told to stop, then finishes what is under way."""
 
-    def __init__(self, around: Surroundings, *, tick: float, collect_every: float, beat: Callable[[], None]) -> None:
+    def __init__(self, around: Surroundings, *, tick: float, collect_every: float, replica: Replica) -> None:
         self._around = around
         self._cycle = Cycle(around)
         self._tick = tick
         self._collect_every = collect_every
-        self._beat = beat
+        self._replica = replica
         self._stopping = threading.Event()
         self._failures: list[StoreNotWritable] = []
 
@@ -43,12 +44,16 @@ class Service:
 
     def run(self) -> None:
         """Block until stopped; raises `StoreNotWritable` if the store's disk made it stop."""
+        # Before anything is called: the others learn of this one at their next tick, this one of them now.
+        for step in (self._replica.beat, self._replica.share):
+            self._guarded("start", step)()
         scheduler = self._scheduler()
         scheduler.start()
         log.info("service_started", worker=self._around.worker, jobs=[job.id for job in scheduler.get_jobs()])
         self._stopping.wait()
         log.info("service_draining")
         scheduler.shutdown(wait=True)
+        self._leave()
         log.info("service_stopped")
         if self._failures:
             raise self._failures[0]
@@ -76,7 +81,8 @@ class Service:
             **{name: (every, self._led(name, do)) for name, (every, do) in steps(self._cycle, self._around).items()},
             "collect": (self._collect_every, self._led("collect", self._cycle.collect)),
             "work": (self._tick, lambda: self._cycle.work(stop=self._stopping.is_set)),
-            "beat": (min(self._tick * 5, 10.0), self._beat),
+            "beat": (self._replica.every.total_seconds(), self._replica.beat),
+            "share": (self._tick, self._replica.share),
         }
         scheduler = BackgroundScheduler(
             timezone="UTC",
@@ -88,6 +94,12 @@ class Service:
                 self._guarded(name, do), "interval", seconds=every, id=name, next_run_time=_at_once(scheduler)
             )
         return scheduler
+
+    def _leave(self) -> None:
+        try:
+            self._replica.leave()
+        except BridgeError as error:
+            log.warning("replica_left_unsaid", code=error.code, error=str(error))
 
     def _led(self, name: str, do: Callable[[], Any]) -> Callable[[], Any]:
         store: Store = self._around.store

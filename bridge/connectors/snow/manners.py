@@ -1,7 +1,7 @@
 """Manners towards an instance that others need too: how many calls at once, how many an hour, and when none at all.
 
-All of it is counted within one process. Replicas do not know of each other's calls: each is given its own share in the
-configuration.
+The limits are those of the whole installation. Each process counts its own calls, and allows itself its part of them:
+as large a part as there are replicas, which it is told from time to time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _RECOVERY = 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one process allows itself."""
+    """What all replicas together allow themselves."""
 
     #: requests at the same time; a node serves four and queues fifty (KB0546297)
     concurrency: int = 4
@@ -78,6 +78,11 @@ class Manners:
         """Retry-After: nothing is sent by anybody until then."""
         self._gate.close(seconds)
 
+    def share_among(self, replicas: int) -> None:
+        """From now on this process is one of so many; each may make at least one call at once."""
+        self._slots.share_among(replicas)
+        self._hour.share_among(replicas)
+
     def calls_left(self) -> int | None:
         """How many calls work of low priority may still make now; None without a limit."""
         return self._hour.left()
@@ -87,7 +92,7 @@ class _Slots:
     """A number of calls at once, halved when the instance is crowded and slowly raised again."""
 
     def __init__(self, most: int) -> None:
-        self._most = self._limit = most
+        self._all = self._most = self._limit = most
         self._busy = self._good = 0
         self._changed = threading.Condition()
 
@@ -102,6 +107,14 @@ class _Slots:
             with self._changed:
                 self._busy -= 1
                 self._changed.notify_all()
+
+    def share_among(self, replicas: int) -> None:
+        with self._changed:
+            most = max(1, self._all // replicas)
+            # What a crowded instance took away is given back by good answers alone.
+            self._limit = most if self._limit >= self._most else min(self._limit, most)
+            self._most = most
+            self._changed.notify_all()
 
     def crowded(self) -> None:
         with self._changed:
@@ -171,6 +184,11 @@ class _Hour:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._minutes: deque[tuple[float, int]] = deque()
+        self._replicas = 1
+
+    def share_among(self, replicas: int) -> None:
+        with self._lock:
+            self._replicas = replicas
 
     def count(self) -> None:
         with self._lock:
@@ -204,7 +222,8 @@ class _Hour:
             return None
         self._forget()
         made = sum(calls for _, calls in self._minutes)
-        return max(0, int(self._limits.calls_per_hour * self._limits.low_priority_share) - made)
+        mine = self._limits.calls_per_hour * self._limits.low_priority_share / self._replicas
+        return max(0, int(mine) - made)
 
     def _forget(self) -> None:
         """A minute counts until all of it is an hour ago."""

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from sqlalchemy import select
 
 from bridge.store.tables import event
@@ -33,3 +35,20 @@ def test_a_worker_says_that_it_lives(clocked, hand_clock):
         work.beat("w", "dispatch")
         assert work.heartbeats() == {"w": (hand_clock.now(), "dispatch")}
     assert hand_clock.now() > START
+
+
+def test_the_living_are_those_who_said_so_lately_and_have_not_left(clocked, hand_clock):
+    for worker in ("a", "b"):
+        with clocked.transaction() as work:
+            work.beat(worker, "run")
+        hand_clock.forward(seconds=20)
+    with clocked.transaction() as work:
+        work.beat("c", "check")
+        assert work.living("run", timedelta(seconds=30)) == 1
+        assert work.living("run", timedelta(seconds=60)) == 2
+        work.leave("b")
+        assert work.living("run", timedelta(seconds=60)) == 1
+    hand_clock.forward(days=2)
+    with clocked.transaction() as work:
+        work.leave("c")
+        assert work.heartbeats() == {}, "who fell silent long ago is forgotten"

@@ -232,3 +232,51 @@ def test_both_priorities_share_slots_breaker_and_waits(edge, quiet, reach):
     with contextlib.suppress(BridgeError):
         source.read_many(CASE, [ID])
     assert len(edge.requests) == 2
+
+
+def test_replicas_divide_the_calls_at_once_and_each_makes_at_least_one(quiet):
+    manners = Manners(Limits(concurrency=4), monotonic=quiet.monotonic)
+    for replicas, mine in ((2, 2), (3, 1), (9, 1), (1, 4)):
+        manners.share_among(replicas)
+        assert most_at_once(manners) == mine
+
+
+def test_a_larger_part_does_not_give_back_what_a_crowded_instance_took(quiet):
+    manners = Manners(Limits(concurrency=8), monotonic=quiet.monotonic)
+    manners.share_among(2)
+    manners.crowded()
+    manners.share_among(1)
+    assert most_at_once(manners) == 2
+    for _ in range(200):
+        manners.served()
+    assert most_at_once(manners) == 8
+
+
+def test_a_smaller_part_waits_for_the_calls_that_are_under_way(quiet):
+    manners = Manners(Limits(concurrency=2), monotonic=quiet.monotonic)
+    entered = threading.Event()
+
+    def call():
+        with manners.turn(low_priority=False):
+            entered.set()
+
+    with contextlib.ExitStack() as calls:
+        calls.enter_context(manners.turn(low_priority=False))
+        manners.share_among(2)
+        waiting = threading.Thread(target=call)
+        waiting.start()
+        assert not entered.wait(0.1)
+    waiting.join()
+    assert entered.is_set()
+
+
+def test_replicas_divide_the_hour(quiet):
+    manners = Manners(Limits(calls_per_hour=100, low_priority_share=0.5), monotonic=quiet.monotonic)
+    for _ in range(10):
+        with manners.turn(low_priority=False):
+            pass
+    assert manners.calls_left() == 40
+    manners.share_among(2)
+    assert manners.calls_left() == 15
+    manners.share_among(1)
+    assert manners.calls_left() == 40
