@@ -71,7 +71,7 @@ class SourceModel(Strict):
     query: EncodedQuery = Field("", description="Encoded query that narrows the table; no `^NQ`, `^EQ` or `ORDERBY`.")
     every: PositiveDuration = Field(timedelta(seconds=30), description="How often it is pulled.")
     fields: list[Column] = Field([], description="Columns to read besides those that the bridge needs by itself.")
-    page_size: int = Field(1000, description="Rows a page.", ge=10, le=10000)
+    page_size: int = Field(2000, description="Rows a page.", ge=10, le=10000)
     max_pages: int = Field(
         200, description="Pages of each of its streams in one cycle, so that a busy table cannot starve others.", ge=1
     )
@@ -160,9 +160,14 @@ class WebModel(Strict):
     """The listeners."""
 
     public: Listen | None = Field(
-        None,
-        description="Where links in mails will lead. Checked only: nothing is served there yet.",
+        None, description="Where `run` serves the pages that links in mails lead to, in plain HTTP behind a TLS proxy."
     )
+    public_address: InstanceUrl | None = Field(
+        None,
+        description="Under which people reach `public`, such as `https://cpsd.example.org`; https in production. "
+        "Without it mails have no links.",
+    )
+    links_valid_for: PositiveDuration = Field(timedelta(days=60), description="After which a link holds no longer.")
     console: Listen | None = Field(
         None, description="The operators' console. Checked only: nothing is served there yet."
     )

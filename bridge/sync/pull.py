@@ -35,7 +35,7 @@ _log = structlog.get_logger(__name__)
 Land: TypeAlias = Callable[[Transaction, Sequence[Case]], int]
 """Puts a page's rows into the store, inside of the page's transaction; tells how many were new."""
 
-_ENGAGED_BATCH = 200
+_ENGAGED_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def pull_engaged(source: CaseSource, store: Store, *, only_gone: bool = False) -
 
 
 def _batched(engaged: Iterable[CaseRecord]) -> Iterable[tuple[str, Sequence[SysId]]]:
-    """Tables with at most 200 of their sys_ids at a time."""
+    """Tables with as many of their sys_ids at a time as one transaction is to land."""
     by_table: dict[str, list[SysId]] = defaultdict(list)
     for record in engaged:
         by_table[record.table].append(record.sys_id)

@@ -165,13 +165,13 @@ def engaged(number, name="incident"):
 
 def test_engaged_cases_are_read_whatever_the_filters_say_and_missing_ones_are_named():
     store = MemoryStore()
-    store.state.engaged = [engaged(number) for number in range(450)] + [engaged(900, "problem")]
-    shown = [Row(f"{number:032x}", START).case("incident") for number in range(449)]
+    store.state.engaged = [engaged(number) for number in range(2050)] + [engaged(9000, "problem")]
+    shown = [Row(f"{number:032x}", START).case("incident") for number in range(2049)]
     source = Records(shown)
     report = pull_engaged(source, store)
-    assert source.asked == [("incident", 200), ("incident", 200), ("incident", 50), ("problem", 1)]
-    assert (report.rows, report.new) == (449, 449)
-    assert report.missing == (engaged(449), engaged(900, "problem"))
+    assert source.asked == [("incident", 1000), ("incident", 1000), ("incident", 50), ("problem", 1)]
+    assert (report.rows, report.new) == (2049, 2049)
+    assert report.missing == (engaged(2049), engaged(9000, "problem"))
     assert pull_engaged(source, store).new == 0
 
 
