@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bridge.connectors.snow import files, records
+from bridge.connectors.snow.audit import Audit
 from bridge.connectors.snow.batch import Batches
 from bridge.connectors.snow.checks import Checks
 from bridge.connectors.snow.columns import ATTACHMENT, JOURNAL, MEMBER
@@ -69,6 +70,7 @@ class ServiceNow:
         self._session = Session(connection, login, clock=clock, monotonic=monotonic)
         self._reader = Reader(self._session, Repeating(connection.patience, random, sleep), dict(fields or {}))
         self._journals = Journals(self._reader, user, monotonic)
+        self._audit = Audit(self._reader, monotonic)
         self._batches = Batches(self._session, monotonic=monotonic)
         self._checks = Checks(self._reader, clock, user, self._batches)
         self._is_low_priority = False
@@ -108,6 +110,11 @@ class ServiceNow:
     def why_gone(self, table: str, sys_id: SysId) -> tuple[Gone, str]:
         return why_gone(self._reader, table, sys_id)
 
+    def authors(
+        self, table: str, sys_ids: Sequence[SysId], fields: Sequence[str], since: datetime
+    ) -> Mapping[tuple[SysId, str, str], str]:
+        return self._audit.authors(table, sys_ids, fields, since)
+
     def journals(self, cases: Sequence[SysId], since: datetime) -> tuple[JournalEntry, ...]:
         return tuple(sorted(self._journals.of(cases, since), key=_age))
 
@@ -135,6 +142,7 @@ class ServiceNow:
     def at_low_priority(self) -> ServiceNow:
         twin, session = copy.copy(self), self._session.at_low_priority()
         twin._journals = replace(self._journals, reader=replace(self._reader, session=session))  # noqa: SLF001
+        twin._audit = replace(self._audit, reader=replace(self._reader, session=session))  # noqa: SLF001
         twin._session = session  # noqa: SLF001 - our own kind
         twin._reader = replace(self._reader, session=session)  # noqa: SLF001
         twin._is_low_priority = True  # noqa: SLF001

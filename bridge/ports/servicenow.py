@@ -161,6 +161,15 @@ class CaseSource(Protocol):
         """Why a record cannot be read: deleted (seen in `sys_audit`), hidden, reclassified; and what was seen."""
         ...
 
+    def authors(
+        self, table: str, sys_ids: Sequence[SysId], fields: Sequence[str], since: datetime
+    ) -> Mapping[tuple[SysId, str, str], str]:
+        """Who gave fields of records their values, by `sys_audit`: (record, field, value) -> user name.
+
+        Since an instant, and of several the last one. Empty where the audit may not be read.
+        """
+        ...
+
     def journals(self, cases: Sequence[SysId], since: datetime) -> tuple[JournalEntry, ...]:
         """Entries of these cases created at or after an instant, oldest first."""
         ...

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -32,6 +33,7 @@ from bridge.mapping.completeness import missing
 from bridge.mapping.routing import Hit, Routing
 from bridge.ports import CaseRecord, Landed, Transaction
 from bridge.sync.alarm import raise_alert
+from bridge.sync.authors import Authors, tell_who, who_changed
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import park, until_settled
 from bridge.sync.roster import Roster
@@ -75,6 +77,7 @@ class _Batch:
     #: records that others point at
     related: frozenset[SysId]
     paused: bool
+    authors: Authors = field(default_factory=Authors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ def engage(
         if not batch.landed:
             return report
         after, idle = batch.landed[-1].id, []
+        batch.authors = who_changed(around, _ready(batch, horizon, held), batch.known)
         for item in batch.landed:
             try:
                 fate = _fate(around, item, batch, horizon, held)
@@ -127,6 +131,15 @@ def _next_batch(around: Surroundings, after: int, idle: Sequence[int]) -> _Batch
         landed = tx.undecided(BATCH, after=after)
         sys_ids = list({item.case.sys_id for item in landed})
         return _Batch(landed, dict(tx.cases(sys_ids)), tx.pointed_at(sys_ids), tx.control(ENGAGING_PAUSED) is not None)
+
+
+def _ready(batch: _Batch, horizon: Mapping[str, datetime], held: Container[SysId]) -> Iterator[Landed]:
+    """Revisions of known cases that are decided upon now: the others are asked about when it comes to them."""
+    for item in batch.landed:
+        if item.case.sys_id in batch.known and item.case.sys_id not in held:
+            with contextlib.suppress(KeyError, ValueError):  # without a readable time it parks its case further on
+                if not _is_ahead(item.case, batch, horizon):
+                    yield item
 
 
 def _fate(
@@ -170,7 +183,9 @@ def _decide(
         # Asked before the transaction: nothing in it waits for the outside world.
         resolvers = roster.resolvers()
         room = around.max_new_engagements - report.engaged
-        outcome = until_settled(around, lambda tx: _decide_once(tx, around, resolvers, item, routing, room))
+        outcome = until_settled(
+            around, lambda tx: _decide_once(tx, around, resolvers, item, routing, room, batch.authors)
+        )
     except StoreUnavailable:
         raise
     except BridgeError as error:
@@ -197,7 +212,13 @@ def _park(around: Surroundings, item: Landed, error: Exception, report: EngageRe
 
 
 def _decide_once(
-    tx: Transaction, around: Surroundings, resolvers: frozenset[str], item: Landed, routing: Routing, room: int
+    tx: Transaction,
+    around: Surroundings,
+    resolvers: frozenset[str],
+    item: Landed,
+    routing: Routing,
+    room: int,
+    authors: Authors,
 ) -> _Outcome:
     case = item.case
     record = tx.case(case.sys_id)
@@ -214,8 +235,10 @@ def _decide_once(
     if record.shadow is not None and is_older(case, record.shadow):
         tx.mark_decided([item.id])
         return _Outcome(record)
-    work = Casework(tx, around, record, Cause(_author(case), f"revision:{case.number}@{case.mod_count}"))
-    changes = compare(record.shadow, case, _written(work))
+    work = Casework(tx, around, record, Cause("servicenow", f"revision:{case.number}@{case.mod_count}"))
+    changes, named_by = authors.name(compare(record.shadow, case, _written(work)), case)
+    work.cause = replace(work.cause, who=f"servicenow:{changes.by}")
+    tell_who(work, changes, named_by)
     work.record = replace(record, shadow=case, number=case.number, gone=_still_gone(record))
     _take_changes(work, changes, resolvers)
     before = len(work.engagements)
@@ -229,10 +252,6 @@ def _decide_once(
 def _still_gone(record: CaseRecord) -> str:
     """A case that is read again is not gone; whether a source finds it is asked elsewhere."""
     return record.gone if record.gone == Gone.OUTSIDE else ""
-
-
-def _author(case: Case) -> str:
-    return f"servicenow:{case.values.get('sys_updated_by', '')}"
 
 
 def _touches_engaged_family(tx: Transaction, case: Case) -> bool:

@@ -90,6 +90,8 @@ class FakeServiceNow:
     #: left the source's filter
     filtered: set[SysId] = field(default_factory=set)
     members_down: bool = False
+    #: whether our user may read the audit
+    audited: bool = False
     #: called between our reading of a record and the server's work on a PATCH of ours
     before_write: Callable[[SysId, Mapping[str, str]], None] | None = None
     #: business rules: called after each committed write of ours
@@ -226,6 +228,18 @@ class FakeServiceNow:
         with self._lock:
             found = [journal_entry(_row(entry)) for entry in self.entries if entry["element_id"] in cases]
         return tuple(sorted((one for one in found if one.created_on >= since), key=lambda one: one.created_on))
+
+    def authors(
+        self, table: str, sys_ids: Sequence[SysId], fields: Sequence[str], since: datetime
+    ) -> Mapping[tuple[SysId, str, str], str]:
+        with self._lock:
+            writes = [write for write in self.ledger if write.sys_id in sys_ids and write.at >= since and self.audited]
+        return {
+            (write.sys_id, name, value): write.user
+            for write in writes
+            for name, value in write.body.items()
+            if name in fields
+        }
 
     def attachments(self, cases: Sequence[SysId], since: datetime) -> tuple[AttachmentEntry, ...]:
         return ()

@@ -30,6 +30,7 @@ _FAR_AWAY = datetime(2100, 1, 1, tzinfo=UTC)
 #: seconds of clock difference that are worth a word; nothing is bounded by our own clock
 _CLOCK_TOLERANCE = 30.0
 _AUDIT = "sys_audit"
+_WITHOUT_AUDIT = "a deleted case will look hidden, and a change is put down to whoever wrote to the record last"
 _SAMPLE = 50
 _OWN_STREAMS = (
     Stream("journals", JOURNAL, "elementINcomments,work_notes", time_field="sys_created_on"),
@@ -186,10 +187,10 @@ class Checks:
         try:
             self.reader.one_row(_AUDIT, equals("fieldname", "DELETED"))
         except FarSideError as error:
-            return CheckResult(title, WARNING, f"{error.message}: a deleted case will look hidden", "grant reading")
+            return CheckResult(title, WARNING, f"{error.message}: {_WITHOUT_AUDIT}", "grant reading")
         except BridgeError as error:
             return CheckResult(title, FAILED, error.message, error.remedy)
-        return CheckResult(title, OK, "deletions can be told")
+        return CheckResult(title, OK, "deletions can be told, and who changed a field")
 
     def _first(self, stream: Stream, query: str) -> Answer:
         return self.reader.one_row(stream.table, joined(query, ordered(stream.time_field, "sys_id")))

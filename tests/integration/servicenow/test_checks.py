@@ -51,7 +51,7 @@ def test_a_healthy_instance_passes_every_check(servicenow, filled):
         f"fields of {CASE}": (CheckStatus.OK, results[f"fields of {CASE}"].detail),
         "fields of incident": ...,
         "table sys_user_grmember": (CheckStatus.OK, "readable"),
-        "table sys_audit": (CheckStatus.OK, "deletions can be told"),
+        "table sys_audit": (CheckStatus.OK, "deletions can be told, and who changed a field"),
         "roles": (CheckStatus.OK, "itil, sn_customerservice_agent, snc_platform_rest_api_access"),
         "source cases: filter": (CheckStatus.OK, "active, assignment_group.name can be filtered on"),
         "batch API": (CheckStatus.OK, "up to 50 writes in one call"),
