@@ -6,50 +6,27 @@ prints what it took as JSON.
 
 from __future__ import annotations
 
-import json
-import sys
-import time
+from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 
 import requests
-from process import peak_memory
-
-#: connection and answer, seconds: what the bridge is configured with
-_TIMEOUT = (30, 30)
+from side import TIMEOUT, bearer, measured
 
 
-def main() -> None:
-    """Ask for each page, one after the other."""
-    asked = json.load(sys.stdin)
-    started, busy = time.perf_counter(), time.process_time()
-    with _session() as session:
-        session.headers["Authorization"] = f"Bearer {_token(session, asked)}"
-        rows = 0
+def read(asked: Mapping[str, Any]) -> int:
+    """Ask for each page, one after the other; how many rows came."""
+    rows = 0
+    with requests.Session() as session:
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.headers["Accept"] = "application/json"
+        session.headers["Authorization"] = f"Bearer {bearer(asked)}"
         for page in asked["pages"]:
-            response = session.get(asked["url"] + page, timeout=_TIMEOUT, allow_redirects=False)
+            response = session.get(asked["url"] + page, timeout=TIMEOUT, allow_redirects=False)
             response.raise_for_status()
             rows += len(response.json()["result"])
-    seconds, cpu = time.perf_counter() - started, time.process_time() - busy
-    print(json.dumps({"rows": rows, "seconds": seconds, "cpu": cpu, "memory": peak_memory()}))
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers["Accept"] = "application/json"
-    return session
-
-
-def _token(session: requests.Session, asked: dict[str, str]) -> str:
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": asked["client_id"],
-        "client_secret": asked["client_secret"],
-    }
-    response = session.post(asked["url"] + "/oauth_token.do", data=form, timeout=_TIMEOUT)
-    response.raise_for_status()
-    return str(response.json()["access_token"])
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    measured(read)

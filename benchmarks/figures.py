@@ -6,18 +6,23 @@ import os
 import platform
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pulling import Pull
+from calls import Calls
+from pulling import BARE, BRIDGE, PYSNC, PYSNOW, UNENGAGED, Pull
 from round_trips import RoundTrips
+from scale import Scale
 
-#: of the bare loop's rate
-AIM_RATIO = 1 / 3
+#: how many times as many rows a second the bridge is to read as these do
+AIM_RATIOS = {BARE: 0.5, PYSNOW: 1.0, PYSNC: 1.0}
 AIM_MEMORY = 256.0
+#: calls for 1,000 changed cases, and for 1,000 writes of a state
+AIM_READS = 10.0
+AIM_WRITES = 40.0
 
 Row = tuple[str, str, str]
 
@@ -39,24 +44,47 @@ def machine() -> dict[str, Any]:
 
 def pull_figures(pull: Pull) -> dict[str, Any]:
     """Medians over the turns; a ratio is taken within its turn, and each turn is there in full."""
-    calls = pull.median(lambda turn: turn.bridge.calls)
     return {
         "rows": pull.rows,
         "turns": len(pull.turns),
-        "engaged": pull.turns[0].bridge.engaged,
-        "bare_rows_per_second": round(pull.median(lambda turn: turn.bare.rate)),
-        "bridge_rows_per_second": round(pull.median(lambda turn: turn.bridge.rate)),
-        "unengaged_rows_per_second": round(pull.median(lambda turn: turn.unengaged.rate)),
-        "ratio": round(pull.median(lambda turn: turn.bridge.rate / turn.bare.rate), 3),
-        "unengaged_ratio": round(pull.median(lambda turn: turn.unengaged.rate / turn.bare.rate), 3),
-        "landing_seconds": round(pull.median(lambda turn: turn.bridge.landing), 2),
-        "deciding_seconds": round(pull.median(lambda turn: turn.bridge.deciding), 2),
-        "bare_cpu_seconds": round(pull.median(lambda turn: turn.bare.cpu), 2),
-        "bridge_cpu_seconds": round(pull.median(lambda turn: turn.bridge.cpu), 2),
-        "calls_per_1000_cases": round(calls * 1000 / pull.rows, 2),
-        "bare_memory_mb": round(pull.median(lambda turn: turn.bare.memory), 1),
-        "bridge_memory_mb": round(max(turn.bridge.memory for turn in pull.turns), 1),
-        "each": [asdict(turn) for turn in pull.turns],
+        "engaged": pull.turns[0][BRIDGE].engaged,
+        "rows_per_second": {side: round(pull.median_of(side, lambda one: one.rate)) for side in pull.sides},
+        "bridge_to": {side: round(pull.ratio(BRIDGE, side), 3) for side in pull.sides if side != BRIDGE},
+        "unengaged_to_bare": round(pull.ratio(UNENGAGED, BARE), 3),
+        "cpu_seconds": {side: round(pull.median_of(side, lambda one: one.cpu), 2) for side in pull.sides},
+        "memory_mb": {side: round(max(turn[side].memory for turn in pull.turns), 1) for side in pull.sides},
+        "landing_seconds": round(pull.median_of(BRIDGE, lambda one: one.landing), 2),
+        "deciding_seconds": round(pull.median_of(BRIDGE, lambda one: one.deciding), 2),
+        "calls_per_1000_cases": round(pull.median_of(BRIDGE, lambda one: one.calls) * 1000 / pull.rows, 2),
+        "each": [{side: asdict(taken) for side, taken in turn.items()} for turn in pull.turns],
+    }
+
+
+def calls_figures(calls: Calls) -> dict[str, Any]:
+    """Calls for a thousand."""
+    return {
+        "changed_cases": calls.changed,
+        "calls_per_1000_changed": round(calls.reads * 1000 / calls.changed, 1),
+        "calls_for_files": calls.files,
+        "state_writes": calls.state_writes,
+        "calls_per_1000_state_writes": round(calls.writing * 1000 / max(1, calls.state_writes), 1),
+        "reading_seconds": round(calls.seconds_reading, 1),
+        "writing_seconds": round(calls.seconds_writing, 1),
+    }
+
+
+def scale_figures(scale: Scale) -> dict[str, Any]:
+    """The backfill, and the idle cycles after it."""
+    return {
+        "backfilled": scale.cases,
+        "backfill_seconds": round(scale.seconds, 1),
+        "backfill_rows_per_second": round(scale.rate),
+        "backfill_calls": scale.calls,
+        "backfill_memory_mb": round(scale.memory, 1),
+        "idle": [
+            {"known": idle.known, "seconds": round(idle.seconds, 3), "calls": round(idle.calls, 1)}
+            for idle in (scale.few, scale.many)
+        ],
     }
 
 
@@ -84,26 +112,48 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def _rows(figures: dict[str, Any]) -> Iterator[Row]:
-    if "pull" in figures:
-        yield from _pull_rows(figures["pull"])
-    if "pull" in figures and "round_trips" in figures:
-        yield "", "", ""
-    if "round_trips" in figures:
-        yield from _trip_rows(figures["round_trips"])
+    parts = [rows(figures[name]) for name, rows in _PARTS.items() if name in figures]
+    for number, part in enumerate(parts):
+        if number:
+            yield "", "", ""
+        yield from part
 
 
-def _pull_rows(pull: dict[str, Any]) -> Sequence[Row]:
+def _pull_rows(pull: dict[str, Any]) -> Iterator[Row]:
+    yield f"pull of {pull['rows']:,} changed cases", "", f"medians of {pull['turns']} alternating turns"
+    for side, rate in pull["rows_per_second"].items():
+        engaged = f", {pull['engaged']:,} cases engaged" if side == BRIDGE else ""
+        yield f"  {side}", f"{rate:,}", f"rows/s{engaged}"
+    for side, ratio in pull["bridge_to"].items():
+        if side != UNENGAGED:
+            yield f"  bridge : {side}", f"{ratio:.2f}", _aim(ratio, AIM_RATIOS.get(side))
+    yield f"  nobody engaged : {BARE}", f"{pull['unengaged_to_bare']:.2f}", ""
+    yield "  ServiceNow calls of the bridge", f"{pull['calls_per_1000_cases']:.1f}", "per 1,000 cases"
+    for side, memory in pull["memory_mb"].items():
+        yield f"  peak memory: {side}", f"{memory:.0f}", _memory(memory) if side == BRIDGE else "MB"
+
+
+def _call_rows(calls: dict[str, Any]) -> Sequence[Row]:
+    changed, writes = calls["calls_per_1000_changed"], calls["calls_per_1000_state_writes"]
     return (
-        (f"pull of {pull['rows']:,} changed cases", "", f"medians of {pull['turns']} alternating turns"),
-        ("  bare loop", f"{pull['bare_rows_per_second']:,}", "rows/s"),
-        ("  bridge", f"{pull['bridge_rows_per_second']:,}", f"rows/s, {pull['engaged']:,} cases engaged"),
-        ("  bridge, nobody engaged", f"{pull['unengaged_rows_per_second']:,}", "rows/s"),
-        ("  bridge : bare loop", f"{pull['ratio']:.2f}", _verdict(pull["ratio"] >= AIM_RATIO, "at least 0.33")),
-        ("  nobody engaged : bare loop", f"{pull['unengaged_ratio']:.2f}", ""),
-        ("  ServiceNow calls", f"{pull['calls_per_1000_cases']:.1f}", "per 1,000 cases"),
-        ("  peak memory of the bridge", f"{pull['bridge_memory_mb']:.0f}", _memory(pull)),
-        ("  peak memory of the bare loop", f"{pull['bare_memory_mb']:.0f}", "MB"),
+        (f"{calls['changed_cases']:,} engaged cases, each changed, with three notes and a file", "", ""),
+        ("  ServiceNow calls", f"{changed:.1f}", f"per 1,000 cases, {_at_most(changed, AIM_READS)}"),
+        ("  calls for files", f"{calls['calls_for_files']:,}", "not counted above"),
+        (f"{calls['state_writes']:,} writes of a state with a note", "", ""),
+        ("  ServiceNow calls", f"{writes:.1f}", f"per 1,000 writes, {_at_most(writes, AIM_WRITES)}"),
     )
+
+
+def _scale_rows(scale: dict[str, Any]) -> Iterator[Row]:
+    yield f"backfill of {scale['backfilled']:,} cases", "", ""
+    yield "  rows", f"{scale['backfill_rows_per_second']:,}", f"per second, {scale['backfill_seconds']:.0f} s in all"
+    yield "  peak memory", f"{scale['backfill_memory_mb']:.0f}", _memory(scale["backfill_memory_mb"])
+    for idle in scale["idle"]:
+        yield (
+            f"  idle cycle, {idle['known']:,} cases known",
+            f"{idle['seconds'] * 1000:.0f}",
+            f"ms, {idle['calls']:.1f} ServiceNow calls",
+        )
 
 
 def _trip_rows(trips: dict[str, Any]) -> Sequence[Row]:
@@ -113,14 +163,30 @@ def _trip_rows(trips: dict[str, Any]) -> Sequence[Row]:
         ("  ServiceNow calls", f"{trips['calls_per_1000_cases']:,}", "per 1,000 cases"),
         ("  mails out", f"{trips['mails_out']:,}", ""),
         ("  mails in", f"{trips['mails_in']:,}", ""),
-        ("  peak memory of the bridge", f"{trips['bridge_memory_mb']:.0f}", _memory(trips)),
+        ("  peak memory of the bridge", f"{trips['bridge_memory_mb']:.0f}", _memory(trips["bridge_memory_mb"])),
         ("  processor time of the bridge", f"{trips['bridge_cpu_seconds']:.0f}", "s, start included"),
     )
 
 
-def _memory(part: dict[str, Any]) -> str:
-    return "MB, " + _verdict(part["bridge_memory_mb"] < AIM_MEMORY, "under 256 MB")
+_PARTS: Mapping[str, Callable[[dict[str, Any]], Iterable[Row]]] = {
+    "pull": _pull_rows,
+    "calls": _call_rows,
+    "scale": _scale_rows,
+    "round_trips": _trip_rows,
+}
 
 
-def _verdict(met: bool, aim: str) -> str:  # noqa: FBT001 - read beside the aim it is about
-    return f"aim: {aim}, {'met' if met else 'missed'}"
+def _memory(used: float) -> str:
+    return f"MB, {_at_most(used, AIM_MEMORY, 'MB')}"
+
+
+def _aim(ratio: float, least: float | None) -> str:
+    return "" if least is None else f"aim: at least {least:g}, {_met(ratio >= least)}"
+
+
+def _at_most(figure: float, most: float, unit: str = "") -> str:
+    return f"aim: at most {most:g} {unit}".rstrip() + f", {_met(figure <= most)}"
+
+
+def _met(met: bool) -> str:  # noqa: FBT001 - read beside the aim it is about
+    return "met" if met else "missed"

@@ -87,7 +87,7 @@ def _desk(found: Market, name: str) -> ScriptedDesk:
 def _bridge(found: Market, store: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The service as anybody runs it, with its log beside the servers' logs."""
     command = [sys.executable, "-m", "bridge.cli", "--config", str(found.stage.config), "--operator", "benchmark"]
-    surroundings = environment(store)
+    surroundings = environment(found, store)
     subprocess.run([*command, "migrate"], check=True, stdout=subprocess.DEVNULL, env=surroundings, timeout=60)
     with (found.stage.folder / "bridge.log").open("wb") as log:
         process = subprocess.Popen([*command, "--log-format", "json", "run"], stdout=log, stderr=log, env=surroundings)

@@ -1,4 +1,4 @@
-"""How fast the bridge is: a pull beside a bare loop over the same pages, and full round trips by mail.
+"""How fast the bridge is: a pull beside other clients, calls to ServiceNow, a large backfill, round trips by mail.
 
 Everything runs on loopback, in processes of its own and a temporary folder, and is gone afterwards. Progress goes to
 standard error, the figures to standard output.
@@ -14,11 +14,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import calls
 import pulling
 import round_trips
-from figures import machine, pull_figures, round_trip_figures, table
+import scale
+from figures import calls_figures, machine, pull_figures, round_trip_figures, scale_figures, table
 
-_EXAMPLE = "example: .venv/bin/python benchmarks/run.py --rows 20000 --round-trips 100 --json figures.json"
+_EXAMPLE = """examples:
+  .venv/bin/python benchmarks/run.py --json figures.json
+  .venv/bin/python benchmarks/run.py --quick
+  .venv/bin/python benchmarks/run.py --only pull --rows 20000 --turns 5
+"""
+_PARTS = ("pull", "calls", "scale", "round-trips")
 
 
 def main() -> None:
@@ -27,16 +34,26 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = _parser().parse_args()
     if options.quick:
-        options.rows, options.round_trips, options.turns = 20_000, 100, 1
-    figures: dict[str, Any] = {"machine": machine()}
-    if options.rows:
-        figures["pull"] = pull_figures(pulling.measure(options.rows, options.turns, _say))
-    if options.round_trips:
-        _say(f"{options.round_trips} round trips")
-        figures["round_trips"] = round_trip_figures(round_trips.measure(options.round_trips, _Trips()))
+        options.rows, options.turns, options.changes, options.known, options.round_trips = 20_000, 1, 200, 20_000, 100
+    parts = options.only or _PARTS
+    figures = {"machine": machine()} | {name.replace("-", "_"): _measured(name, options) for name in parts}
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
     print(table(figures))
+
+
+def _measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    match name:
+        case "pull":
+            pull = pulling.measure(options.rows, options.turns, _say, clients=not options.without_clients)
+            return pull_figures(pull)
+        case "calls":
+            return calls_figures(calls.measure(options.changes, _say))
+        case "scale":
+            return scale_figures(scale.measure(options.known, _say))
+        case _:
+            _say(f"{options.round_trips} round trips")
+            return round_trip_figures(round_trips.measure(options.round_trips, _Trips()))
 
 
 class _Trips:
@@ -59,18 +76,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=_amount, default=100_000, help="cases to pull; 0 leaves the pull out")
-    parser.add_argument("--round-trips", type=_amount, default=1_000, help="cases to send round; 0 leaves them out")
+    parser.add_argument(
+        "--only", action="append", choices=_PARTS, metavar="PART", help=f"one of {', '.join(_PARTS)}; may be repeated"
+    )
+    parser.add_argument("--rows", type=_amount, default=100_000, help="cases to pull")
     parser.add_argument("--turns", type=int, choices=range(1, 21), default=3, metavar="1-20", help="turns of the pull")
+    parser.add_argument("--without-clients", action="store_true", help="pull beside the bare loop only")
+    parser.add_argument("--changes", type=_amount, default=1_000, help="cases whose changes' calls are counted")
+    parser.add_argument("--known", type=_amount, default=1_000_000, help="cases to backfill")
+    parser.add_argument("--round-trips", type=_amount, default=1_000, help="cases to send round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, each turn included")
-    parser.add_argument("--quick", action="store_true", help="20,000 cases in one turn and 100 round trips")
+    parser.add_argument("--quick", action="store_true", help="a small amount of each, in some minutes")
     return parser
 
 
 def _amount(text: str) -> int:
     amount = int(text)
-    if amount < 0:
-        raise argparse.ArgumentTypeError("give 0 or more")
+    if amount < 1:
+        raise argparse.ArgumentTypeError("give 1 or more")
     return amount
 
 

@@ -74,8 +74,10 @@ class Instance:
 class Stage:
     """Starts what the demo needs in one folder, and stops it again."""
 
-    def __init__(self, folder: Path, *, store: str = "", pace: Pace | None = None) -> None:
+    def __init__(self, folder: Path, *, store: str = "", pace: Pace | None = None, https: bool = False) -> None:
+        """With `https` clients have to trust the certificate that `servicenow["ca"]` names."""
         self.folder = folder
+        self._https = https
         self._pace = pace or Pace()
         self.config = folder / "config"
         self._store = store or f"sqlite:///{folder / 'bridge.db'}"
@@ -136,9 +138,8 @@ class Stage:
 
     def _set_up(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.servicenow = self._serve(
-            "servicenow", "bridge.sandbox.servicenow", "--time-limit", str(self._pace.far_side_limit)
-        )
+        options = ["--time-limit", str(self._pace.far_side_limit), *(["--https"] if self._https else [])]
+        self.servicenow = self._serve("servicenow", "bridge.sandbox.servicenow", *options)
         self.mail = self._serve("mail", "bridge.sandbox.mail", "--data-dir", str(self.folder / "mail"))
         write_configuration(
             self.config,
