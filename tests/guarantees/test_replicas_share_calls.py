@@ -48,7 +48,7 @@ def test_two_replicas_share_the_calls_at_once_and_the_part_of_a_killed_one_comes
         time.sleep(1.0)  # calls that were under way with the larger part
         narrow(found)
         found.faults(SLOW)
-        found.raise_cases(6)
+        found.raise_cases(4)
         found.play(90)
         assert told(bridges, "servicenow_crowded") == [], "together they asked for more than one may"
         found.no_faults()

@@ -89,11 +89,11 @@ def test_a_store_that_was_restored_from_an_older_backup_does_nothing_twice(tmp_p
         market(tmp_path, f"sqlite:///{database}") as found,
         Bridges(found.stage.config, tmp_path / "bridge.log") as bridges,
     ):
-        found.raise_cases(5)
+        found.raise_cases(4)
         process = bridges.start()
         wait_for(lambda: acknowledged(found) >= 2, "the first answers")
         back_up(database, backup)
-        found.raise_cases(5)
+        found.raise_cases(2)
         found.play(60)
         bridges.terminate(process)
         before = own_entries(found)

@@ -6,7 +6,7 @@ the store at the end. Far sides forget nothing. The restored store runs on until
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from bridge.sync.dispatch import PAUSED_ALL
 from bridge.sync.marks import unsigned
 from tests.syncing.fixtures import hurry
 from tests.syncing.servicenow import OURS
-from tests.syncing.world import DCC, LDSO, REC, World
+from tests.syncing.world import DCC, LDSO, REC, World, build
 
 CYCLES = 22
 
@@ -97,7 +97,8 @@ def copied(store: SqlStore, folder: Path, clock) -> Iterator[SqlStore]:
         backup.close()
         opened = open_store(f"sqlite:///{target}", clock=clock)
         hurry(opened)
-        yield opened
+        with closing(opened):
+            yield opened
         return
     store._engine.dispose()
     admin = create_engine(make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT")
@@ -105,8 +106,8 @@ def copied(store: SqlStore, folder: Path, clock) -> Iterator[SqlStore]:
     with admin.connect() as connection:
         connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"'))
     opened = open_store(url.set(database=name).render_as_string(hide_password=False), clock=clock)
-    yield opened
-    opened.close()
+    with closing(opened):
+        yield opened
     with admin.connect() as connection:
         connection.execute(text(f'DROP DATABASE "{name}"'))
     admin.dispose()
@@ -115,21 +116,16 @@ def copied(store: SqlStore, folder: Path, clock) -> Iterator[SqlStore]:
 @contextmanager
 def restored_at(market: World, folder: Path, cut: int) -> Iterator[tuple[World, Seen]]:
     """The market after its whole life, with the store as it was after one cycle; and what the far sides had before."""
-    with_backup: list[SqlStore] = []
-    contexts = []
+    with ExitStack() as stack:
+        backups: list[SqlStore] = []
 
-    def take_backup(done: int) -> None:
-        if done == cut:
-            contexts.append(copied(market.store, folder, market.clock))
-            with_backup.append(contexts[0].__enter__())
+        def take_backup(done: int) -> None:
+            if done == cut:
+                backups.append(stack.enter_context(copied(market.store, folder, market.clock)))
 
-    live(market, take_backup)
-    older = with_backup[0]
-    try:
+        live(market, take_backup)
+        (older,) = backups
         yield replace(market, store=older, around=replace(market.around, store=older)), Seen.at(market)
-    finally:
-        older.close()
-        contexts[0].__exit__(None, None, None)
 
 
 def catch_up(market: World, cycles: int = 12) -> None:
@@ -172,7 +168,7 @@ def assert_ended(market: World) -> None:
     assert told.caught_up
 
 
-@pytest.mark.parametrize("cut", [0, 1, 3, 5, 8, 10, 13, 16])
+@pytest.mark.parametrize("cut", [0, 3, 8, 13])
 def test_a_backup_from_any_moment_comes_to_the_same_end_with_nothing_done_twice(build_world, tmp_path, cut):
     with restored_at(build_world(), tmp_path, cut) as (market, before):
         catch_up(market)
@@ -180,11 +176,13 @@ def test_a_backup_from_any_moment_comes_to_the_same_end_with_nothing_done_twice(
         assert_ended(market)
 
 
-def test_postgresql_is_restored_as_well(build_either, tmp_path):
-    with restored_at(build_either(), tmp_path, 5) as (market, before):
+def test_postgresql_is_restored_as_well(postgres_store_url, hand_clock, tmp_path):
+    store = open_store(postgres_store_url, clock=hand_clock)
+    with restored_at(build(store, hand_clock), tmp_path, 5) as (market, before):
         catch_up(market)
         assert_nothing_doubled(market, before)
         assert_ended(market)
+    store.close()
 
 
 def test_what_is_decided_in_another_order_is_known_by_its_words(build_world, tmp_path):
@@ -231,8 +229,14 @@ def unreachable(keep):
 
 
 def test_what_comes_after_the_restore_is_dealt_with_as_ever(build_world, tmp_path):
-    with restored_at(build_world(), tmp_path, 5) as (market, _):
+    market = build_world()
+    market.engaged()
+    with copied(market.store, tmp_path, market.clock) as older:
+        market = replace(market, store=older, around=replace(market.around, store=older))
         catch_up(market)
+        with market.store.reading() as tx:
+            (facts,) = tx._execute(text("SELECT facts FROM event WHERE kind = 'restored'")).scalars()
+        assert '"unknown":' in facts
         new = market.raise_case(DCC)
         market.cycle(3)
         assert market.state(DCC, new) == "open"
@@ -268,7 +272,6 @@ def test_what_the_backup_holds_as_undelivered_is_asked_for_first(build_world, tm
         catch_up(again)
         assert Seen.at(again) == before
         assert [mail.attempt for mail in again.mails()] == [1, 2]
-        older.close()
 
 
 def switch(market: World, value: str | None) -> None:
@@ -284,14 +287,6 @@ def test_a_portal_is_asked_before_anything_is_sent_to_it_again(build_world, tmp_
         catch_up(older)
         assert_nothing_doubled(older, before)
         assert [mail.attempt for mail in older.mails(DCC)] == [1] * len(older.mails(DCC))
-
-
-def test_the_restore_is_an_event_of_the_trail_with_the_operators_name(build_world, tmp_path):
-    with restored_at(build_world(), tmp_path, 5) as (market, _):
-        catch_up(market, 1)
-        with market.store.reading() as tx:
-            (facts,) = tx._execute(text("SELECT facts FROM event WHERE kind = 'restored'")).scalars()
-    assert '"unknown":' in facts
 
 
 def test_a_servicenow_that_cannot_be_reached_leaves_the_store_as_it_was(build_world, tmp_path, monkeypatch):

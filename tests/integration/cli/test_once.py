@@ -222,3 +222,14 @@ def test_a_full_disk_ends_the_command_with_3_and_says_what_to_do(bench, monkeypa
     assert "make room on its disk" in told
     bench.run("once")
     assert bench.sent_to(DCC)
+
+
+def test_once_puts_a_restored_store_back_into_service_and_names_who_did_it(bench):
+    bench.raise_case()
+    bench.run("once")
+    asked = bench.run("once", "--dry-run", "--after-restore", exits=2).stderr
+    assert "leave --dry-run or --after-restore out" in asked
+    told = bench.json("once", "--after-restore")
+    assert told["engaged"] == told["delivered"] == 0, "nothing is decided before all was read again"
+    command = bench.commands()[-1]
+    assert (command[0], command[1], command[2]["after_restore"]) == ("operator:ines", "once", True)
