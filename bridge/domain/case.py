@@ -157,7 +157,7 @@ PROFILES: Mapping[str, TableProfile] = MappingProxyType(
             {"open": {"state": "102"}, "in_progress": {"state": "104"}, "resolved": {"state": "106"}},
             "resolution_code",
             ("opened_by",),
-            ("parent",),
+            ("parent", "duplicate_of"),
         ),
         "sc_req_item": _task("sc_req_item", ("parent", "request")),
     }

@@ -31,6 +31,7 @@ PHRASES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "Recipients": ("recipients", " ({})", ""),
         "Message": ("message", "The {} message", "A message"),
         "Phone": ("telephone", " by {}", ""),
+        "Into": ("original", " of {}", ""),
         "Desk": ("desk", " for {}", ""),
     }
 )
@@ -103,6 +104,10 @@ _WORDINGS: Mapping[str, str] = MappingProxyType(
         "case_outside": "The bridge's sources no longer find this case: it was given to somebody else. {desk} is still "
         "engaged, and its answers go on being noted here.\n"
         "If its help is not wanted any more, write a work note: #withdraw @{desk}: reason",
+        "case_merged": "This case was closed as a duplicate{Into}{By} while {desk} still works on it. "
+        "Nothing else was done: please decide.\n"
+        "To go on with the desk there, write a work note in that case: #engage @{desk}\n"
+        "To tell the desk that this one is void, write a work note here: #withdraw @{desk}: reason",
         "case_gone": "This record can no longer be read as it was{Why}\n{desk} is still engaged: please decide.",
         # deliveries
         "undeliverable": "{Message} reached nobody at {desk}{Recipients}{Why}\n"

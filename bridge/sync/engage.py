@@ -36,6 +36,7 @@ from bridge.sync.alarm import raise_alert
 from bridge.sync.authors import Authors, tell_who, who_changed
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import park, until_settled
+from bridge.sync.merged import proposed
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
@@ -269,10 +270,11 @@ def _written(work: Casework) -> dict[str, set[str]]:
 
 
 def _take_changes(work: Casework, changes: Changes, resolvers: frozenset[str]) -> None:
-    if changes.resolved or changes.closed:
-        _judge(work, changes)
-    if changes.cancelled:
-        _apply_to_open(work, CaseCancelled(changes.by))
+    if not proposed(work, changes):
+        if changes.resolved or changes.closed:
+            _judge(work, changes)
+        if changes.cancelled:
+            _apply_to_open(work, CaseCancelled(changes.by))
     if changes.reopened or (changes.put_to_work and changes.by in resolvers):
         for engagement in work.engagements:
             if work.newest(engagement.desk) == engagement:

@@ -144,6 +144,7 @@ _PROBLEM = [
     *columns("resolution_code", choice="dropdown"),
     *columns("category subcategory", choice="suggestion"),
     *references(resolved_by="sys_user", confirmed_by="sys_user", first_reported_by_task="task", rfc="change_request"),
+    *references(duplicate_of="problem"),
     *columns("cause_notes fix_notes workaround", length=4000),
     *columns("known_error=false major_problem=false", "boolean"),
     *columns("related_incidents=0", "integer"),

@@ -32,7 +32,7 @@ def test_of_several_who_gave_a_field_one_value_the_last_counts(instance, service
     servicenow.write(CASE, changed, {"state": "10"})
     rows = instance.rows("sys_audit", f"documentkey={changed}^fieldname=state^newvalue=10")
     later = {"tablename": CASE, "documentkey": changed, "fieldname": "state", "newvalue": "10", "user": "priya.shah"}
-    instance.put("sys_audit", later | {"sys_created_on": "2030-01-01 00:00:00"})
+    instance.put("sys_audit", later | {"sys_id": "f" * 32, "sys_created_on": "2030-01-01 00:00:00"})
     assert [row["user"] for row in rows] == ["cpsd.bridge"]
     assert servicenow.authors(CASE, [changed], ["state"], LONG_AGO)[changed, "state", "10"] == "priya.shah"
 

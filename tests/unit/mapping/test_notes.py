@@ -45,6 +45,7 @@ NEEDED = {
     "new_round",
     "case_cancelled_propose_withdraw",
     "case_gone",
+    "case_merged",
     "chase_sent",
     "quarantined",
     "dead_letter",
@@ -68,6 +69,7 @@ FULL = {
     "until": "2027-01-31",
     "channel": "telephone",
     "case": "CS0000871",
+    "original": "CS0000870",
 }
 
 

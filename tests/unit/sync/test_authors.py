@@ -77,9 +77,10 @@ def test_fields_that_different_people_changed_are_put_down_to_the_last_writer(wo
     world.engaged()
     world.servicenow.update(world.case, RESOLVER, priority="2")
     world.servicenow.update(world.case, STRANGER, short_description="Other")
+    world.note("And I wrote something.", by=OTHER_RESOLVER)
     world.cycle(2)
     (decided,) = [one.event for one in world.events("decided") if one.event.facts["fact"] == "fields_changed"]
-    assert decided.personal["by"] == STRANGER
+    assert decided.personal["by"] == OTHER_RESOLVER
 
 
 def test_an_audit_that_is_away_holds_nothing_up(world, monkeypatch):
