@@ -10,7 +10,7 @@ from bridge.domain.agreement import Mode
 from bridge.domain.case import Case
 from bridge.domain.engagement import Engagement, State
 from bridge.domain.facts import Confirm, Engage, Fact, Override, RaiserAnswered, Reject, Report, Tell, Withdraw
-from bridge.domain.ids import DeliveryId, DeskName, reference
+from bridge.domain.ids import DeskName
 from bridge.mapping.entries import attachment_of, journal_of
 from bridge.mapping.notecommands import (
     Command,
@@ -28,7 +28,7 @@ from bridge.mapping.sharing import WORK_NOTES, is_shared
 from bridge.ports import CaseRecord, InboxItem, InboxState, JournalEntry, TrailEvent, Transaction
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
-from bridge.sync.marks import mark_in, normalised, unsigned
+from bridge.sync.marks import written_by
 from bridge.sync.openings import Known
 from bridge.sync.restored import of_an_earlier_life
 from bridge.sync.roster import Roster
@@ -83,7 +83,7 @@ def _echo(tx: Transaction, around: Surroundings, item: InboxItem, entry: Journal
     """An entry of ours is bound to the delivery that wrote it; it is never read for commands nor forwarded."""
     if (state := settled_already(tx, item)) is not None:
         return state
-    candidates = _written_by(tx, entry)
+    candidates = written_by(entry, tx.deliveries(case=entry.case))
     if any(tx.bind_journal(entry.sys_id, delivery) for delivery in candidates):
         tx.settle_item(item.id, InboxState.FILED, "our own entry", case=entry.case)
         return InboxState.FILED
@@ -97,22 +97,6 @@ def _echo(tx: Transaction, around: Surroundings, item: InboxItem, entry: Journal
         work.alert(code, f"{record.number}: a journal entry {why}")
         work.close()
     return InboxState.FILED
-
-
-def _written_by(tx: Transaction, entry: JournalEntry) -> list[DeliveryId]:
-    """The attempted delivery of this case and field whose reference the entry ends with.
-
-    An entry that ends with no reference: those that have its very words, oldest first.
-    """
-    mark, words = mark_in(entry.text), normalised(entry.text)
-    attempted = [
-        delivery
-        for delivery in tx.deliveries(case=entry.case)
-        if delivery.payload.get("element") == entry.element and delivery.attempts
-    ]
-    if mark is not None:
-        return [delivery.id for delivery in attempted if reference(delivery.id) == mark]
-    return [delivery.id for delivery in attempted if normalised(unsigned(delivery.payload["text"])) == words]
 
 
 def _entry(
