@@ -15,6 +15,7 @@ from typing import Self, assert_never
 from bridge.connectors.alerts import AlertSender
 from bridge.connectors.email_desk import EmailDesk
 from bridge.connectors.mail.collecting import MailboxCollector
+from bridge.connectors.mail.links import Links
 from bridge.connectors.mail.reading import MailReader
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
@@ -238,7 +239,7 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
         smtp_url=configured.smtp,
         imap_url=configured.imap,
         address=configured.address,
-        keys=Keys(tuple(key.get_secret_value().encode() for key in configuration.signing_keys)),
+        keys=signing_keys(configuration),
         username=configured.username,
         password=configured.password.get_secret_value() if configured.password else "",
         display_name=configured.display_name,
@@ -253,12 +254,23 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
         verp=configured.verp,
     )
     reader = MailReader(settings, configuration.desks)
-    writer = Writer(settings)
+    writer = Writer(settings, links=links(configuration))
     connectors: dict[DeskName, DeskConnector] = {
         name: EmailDesk(name, desk.latest.email, settings, writer=writer, reader=reader)
         for name, desk in configuration.desks.by_name.items()
     }
     return Mail(settings, reader, connectors, MailboxCollector(settings, store))
+
+
+def links(configuration: Configuration) -> Links | None:
+    """The links by which desks answer; None where nobody could follow them."""
+    web = configuration.web
+    return Links(web.public_address, signing_keys(configuration), web.links_valid_for) if web.public_address else None
+
+
+def signing_keys(configuration: Configuration) -> Keys:
+    """The keys of everything that is signed, newest first."""
+    return Keys(tuple(key.get_secret_value().encode() for key in configuration.signing_keys))
 
 
 def _source(settings: SourceSettings) -> Source:

@@ -203,6 +203,9 @@ class WebSettings:
     """The two listeners, never one; None is off."""
 
     public: Listener | None = None
+    #: under which people reach the public one; empty: mails have no links
+    public_address: str = ""
+    links_valid_for: timedelta = timedelta(days=60)
     console: Listener | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -56,7 +57,19 @@ def run(context: typer.Context, after_restore: AfterRestore = False) -> None:
     session = session_of(context)
     with session.application(worker=True) as application:
         _begin(session, application, "run", after_restore)
-        application.service().run_with_signals()
+        application.service().run_with_signals(beside=_public_listener(application))
+
+
+def _public_listener(application: Application) -> AbstractContextManager[object]:
+    """The pages that links in mails lead to, where they are configured."""
+    from bridge.app import links
+    from bridge.web.listener import Listener
+    from bridge.web.public import public_app
+
+    place, known = application.configuration.web.public, links(application.configuration)
+    if place is None or known is None:
+        return nullcontext()
+    return Listener(public_app(application.store, known), place.host, place.port, "public")
 
 
 def _begin(session: Session, application: Application, command: str, after_restore: bool) -> None:

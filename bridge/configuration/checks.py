@@ -28,6 +28,10 @@ def check_process(model: BridgeModel, document: Document, desks: Iterable[DeskMo
         yield document.problem(
             ("servicenow", "url"), "url: everything would travel unprotected", "write https://, as outside tests always"
         )
+    if (model.web.public_address or "").startswith("http:") and model.environment == "production":
+        yield document.problem(
+            ("web", "public_address"), "public_address: answers would travel unprotected", "write https://"
+        )
     yield from _check_timeouts(model, document)
 
 

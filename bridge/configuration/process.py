@@ -160,7 +160,13 @@ def build_web(model: BridgeModel) -> WebSettings:
     public, console = model.web.public, model.web.console
     if public is not None and public == console:
         raise WrongValue("public and console listen at the same place", "give them two ports")
-    return WebSettings(_listener(public), _listener(console))
+    if (public is None) != (model.web.public_address is None):
+        raise WrongValue(
+            "public and public_address belong together: pages need an address, and links need pages",
+            "set both, or neither",
+        )
+    address = model.web.public_address or ""
+    return WebSettings(_listener(public), address, model.web.links_valid_for, _listener(console))
 
 
 def _listener(place: HostPort | None) -> Listener | None:

@@ -109,6 +109,8 @@ class Reading:
     conflict: bool = False
     report: ReportKind | None = None
     suggests: ReportKind | None = None
+    #: mail, link or portal
+    channel: str = "mail"
     desk_reference: str = ""
     text: str = ""
     attachments: tuple[ReadAttachment, ...] = ()

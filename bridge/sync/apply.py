@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from bridge.domain.errors import BridgeError, StoreUnavailable
 from bridge.domain.ids import SysId
+from bridge.mapping.answers import LINK_SOURCE
 from bridge.mapping.entries import ATTACHMENT_SOURCE, JOURNAL_SOURCE
 from bridge.ports import InboxItem, InboxState, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
+from bridge.sync.answers import apply_answer
 from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.journals import apply_attachment, apply_journal
 from bridge.sync.replies import apply_reply
@@ -23,6 +25,11 @@ log = structlog.get_logger()
 BATCH = 200
 
 Step = Callable[[Surroundings, Roster, InboxItem], InboxState]
+_STEPS: Mapping[str, Step] = {
+    JOURNAL_SOURCE: apply_journal,
+    ATTACHMENT_SOURCE: apply_attachment,
+    LINK_SOURCE: apply_answer,
+}
 
 
 @dataclass
@@ -85,7 +92,7 @@ def apply_item(around: Surroundings, roster: Roster, item: InboxItem) -> InboxSt
 
 
 def _step(item: InboxItem) -> Step:
-    return {JOURNAL_SOURCE: apply_journal, ATTACHMENT_SOURCE: apply_attachment}.get(item.source, apply_reply)
+    return _STEPS.get(item.source, apply_reply)
 
 
 def _quarantine(around: Surroundings, item: InboxItem, why: str) -> InboxState:

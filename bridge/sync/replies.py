@@ -39,8 +39,8 @@ def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem) -> Inbox
     reading = _seen_before(tx, around, item, reading, engagement)
     if reading.verdict != "apply":
         return _set_aside(tx, around, item, reading, engagement)
-    if _is_storm(tx, engagement):
-        return _broken_off(tx, around, item, reading, engagement)
+    if is_storm(tx, engagement):
+        return broken_off(tx, around, item, reading, engagement)
     return take_reading(tx, around, item, reading, engagement, f"desk:{engagement.desk}")
 
 
@@ -66,12 +66,13 @@ def _seen_before(
     return replace(reading, reasons=reasons, verdict="quarantine" if reading.report in _GRAVE else "apply")
 
 
-def _is_storm(tx: Transaction, engagement: Engagement) -> bool:
+def is_storm(tx: Transaction, engagement: Engagement) -> bool:
+    """Whether a desk has said more about one engagement in a short time than people do."""
     since = tx.now() - STORM
     return tx.count_events(engagement.case, "item_received", f"desk:{engagement.desk}", since) >= MOST_AT_ONCE
 
 
-def _broken_off(
+def broken_off(
     tx: Transaction, around: Surroundings, item: InboxItem, reading: Reading, engagement: Engagement
 ) -> InboxState:
     """The breaker: kept for a person, with one alarm an hour, so that no two machines go round through us."""
@@ -153,6 +154,7 @@ def _fact(
         until=reading.until,
         direction=reading.direction,
         suggests=reading.suggests,
+        channel=reading.channel,
     )
 
 

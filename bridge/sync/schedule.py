@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,8 +59,10 @@ class Service:
         if self._failures:
             raise self._failures[0]
 
-    def run_with_signals(self) -> None:
+    def run_with_signals(self, beside: AbstractContextManager[object] | None = None) -> None:
         """As `run`, ended by SIGTERM or SIGINT; a second one ends it at once, which loses nothing.
+
+        What runs `beside` it, with threads of its own, is begun and ended with it.
 
         A handler would run in the main thread, and a main thread that is just going to sleep never notices it. So the
         signals are blocked, before any thread is started that would inherit anything else, and waited for.
@@ -67,7 +70,8 @@ class Service:
         stops = {signal.SIGTERM, signal.SIGINT}
         signal.pthread_sigmask(signal.SIG_BLOCK, stops)
         threading.Thread(target=self._obey, args=(stops,), name="signals", daemon=True).start()
-        self.run()
+        with beside or nullcontext():
+            self.run()
 
     def _obey(self, stops: set[signal.Signals]) -> None:
         signal.sigwait(stops)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
-from bridge.domain.facts import MessageKind
+from bridge.domain.facts import MessageKind, ReportKind
 
 FILE_NAME = "cpsd-case.json"
 SCHEMA_ID = "cpsd-message-1"
@@ -55,6 +55,14 @@ class Note(_Model):
     text: str
 
 
+class Action(_Model):
+    """A page on which people answer by one button."""
+
+    id: ReportKind = Field(description="What is answered there.")
+    name: str
+    href: str
+
+
 class CaseMessage(_Model):
     """One message about one case to one desk."""
 
@@ -74,6 +82,7 @@ class CaseMessage(_Model):
     characteristic: tuple[Characteristic, ...]
     attachment: tuple[Attachment, ...]
     note: tuple[Note, ...] = Field((), description="What was written in the case before, oldest first.")
+    action: tuple[Action, ...] = Field((), description="Pages for people; programs answer by mail.")
     reply_to: str
 
 

@@ -20,8 +20,10 @@ from zoneinfo import ZoneInfo
 from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from bridge.connectors.mail.links import PURPOSES, Links, Purpose
 from bridge.connectors.mail.schema import (
     FILE_NAME,
+    Action,
     Attachment,
     CaseMessage,
     Characteristic,
@@ -41,10 +43,21 @@ _THREAD_LENGTH = 20
 
 
 class Writer:
-    """Writes the mails to desks: `zone` is where the desk reads the clock, `owner` who the case belongs to."""
+    """Writes the mails to desks: `zone` is where the desk reads the clock, `owner` who the case belongs to.
 
-    def __init__(self, settings: MailSettings, *, zone: ZoneInfo | None = None, owner: str = "Elexon") -> None:
+    With `links`, a mail that asks for an answer also has links by which it can be given.
+    """
+
+    def __init__(
+        self,
+        settings: MailSettings,
+        *,
+        links: Links | None = None,
+        zone: ZoneInfo | None = None,
+        owner: str = "Elexon",
+    ) -> None:
         self._settings = settings
+        self._links = links
         self._zone = zone or ZoneInfo("Europe/London")
         self._owner = owner
         self._templates = environment()
@@ -95,6 +108,7 @@ class Writer:
             "reply_line": REPLY_LINE,
             "due": self._local(message.due),
             "notes": [(note.author, self._minute(note.at), note.text) for note in message.notes],
+            "actions": [(action.name, action.href) for action in self._actions(message, at)],
             "examples": () if message.kind in CLOSING else EXAMPLES,
             "reference": self._signed(message),
             "reference_label": REFERENCE_LABEL,
@@ -111,6 +125,14 @@ class Writer:
 
     def _local(self, due: datetime | None) -> str:
         return f"{due.astimezone(self._zone):%A %-d %B %Y, %H:%M %Z}" if due else ""
+
+    def _actions(self, message: OutboundMessage, at: datetime) -> tuple[Action, ...]:
+        if self._links is None or message.kind in CLOSING:
+            return ()
+        return tuple(
+            Action(id=report, name=name, href=self._links.to(Purpose(message.engagement, report), at))
+            for report, name in PURPOSES.items()
+        )
 
     def _minute(self, at: datetime) -> str:
         return f"{at.astimezone(self._zone):%-d %B %Y, %H:%M %Z}"
@@ -141,6 +163,7 @@ class Writer:
             ),
             attachment=tuple(_described(file) for file in message.files),
             note=tuple(Note(author=note.author, date=note.at, text=note.text) for note in message.notes),
+            action=self._actions(message, at),
             reply_to=self._settings.address,
         )
 

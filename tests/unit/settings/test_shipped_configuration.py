@@ -23,7 +23,7 @@ sources:
 mail: {smtp: "smtps://mail.example.org", imap: "imaps://mail.example.org", address: cpsd@example.org}
 signing_keys: ["${BRIDGE_SIGNING_KEY}"]
 alerts: {mail: [oncall@example.org]}
-web: {public: 0.0.0.0:8601, console: 127.0.0.1:8600}
+web: {public: 0.0.0.0:8601, public_address: "https://cpsd.example.org", console: 127.0.0.1:8600}
 """
 ARCHITECTURE_DESK = r"""
 desk: dcc-service-desk

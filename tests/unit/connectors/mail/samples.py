@@ -1,9 +1,10 @@
 """The sample mails in docs/samples. `python -m tests.unit.connectors.mail.samples` writes them anew."""
 
 import email
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bridge.connectors.mail.links import Links
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
 from bridge.connectors.mail.writing import Writer
@@ -71,14 +72,16 @@ MAILS = {
 
 def samples():
     """The mails of one engagement, by name."""
+    keys = Keys((b"not a secret: for samples only",))
     settings = MailSettings(
         "smtps://mail.example.org",
         "imaps://mail.example.org",
         "cpsd@bridge.example",
-        Keys((b"not a secret: for samples only",)),
+        keys,
         display_name="Elexon CPSD",
     )
-    writer, method = Writer(settings), EmailMethod(to=("servicedesk@dcc.example",))
+    links = Links("https://cpsd.bridge.example", keys, timedelta(days=60))
+    writer, method = Writer(settings, links=links), EmailMethod(to=("servicedesk@dcc.example",))
     engaged = engagement_id("sample", CASE, DESK, 1)
     made, thread = {}, ()
     for ordinal, (name, told) in enumerate(MAILS.items(), start=1):

@@ -1,0 +1,1 @@
+"""What is served over HTTP: the public pages, and the operators' console, by two listeners and never one."""
