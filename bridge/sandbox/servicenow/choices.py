@@ -30,6 +30,14 @@ _TASK: dict[str, dict[str, str]] = {
     "upon_reject": {"cancel": "Cancel all future Tasks", "goto": "Go to a previous task"},
     "upon_approval": {"proceed": "Proceed to Next Task", "do_nothing": "Wait for a User to Close this task"},
 }
+_TASK_STATES = {
+    "-5": "Pending",
+    "1": "Open",
+    "2": "Work in Progress",
+    "3": "Closed Complete",
+    "4": "Closed Incomplete",
+    "7": "Closed Skipped",
+}
 _FIVE = {"1": "1 - Critical", "2": "2 - High", "3": "3 - Moderate", "4": "4 - Low", "5": "5 - Planning"}
 _CATEGORIES = {
     name: name
@@ -55,7 +63,34 @@ _INCIDENT_STATES = {
 
 #: table -> field -> value -> label
 CHOICES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
-    "task": _TASK | {"priority": _FIVE, "state": {"-5": "Pending", "1": "Open", "2": "Work in Progress"}},
+    "task": _TASK | {"priority": _FIVE, "state": _TASK_STATES},
+    "sc_request": {
+        "request_state": {
+            "requested": "Pending Approval",
+            "in_process": "Approved",
+            "closed_complete": "Closed Complete",
+            "closed_incomplete": "Closed Incomplete",
+            "closed_cancelled": "Closed Cancelled",
+        }
+    },
+    "sc_req_item": {
+        "stage": {
+            "waiting_for_approval": "Waiting for Approval",
+            "fulfillment": "Fulfillment",
+            "delivery": "Delivery",
+            "complete": "Completed",
+        }
+    },
+    "task_sla": {
+        "stage": {
+            "in_progress": "In Progress",
+            "paused": "Paused",
+            "completed": "Completed",
+            "cancelled": "Cancelled",
+            "breached": "Breached",
+            "achieved": "Achieved",
+        }
+    },
     "sn_customerservice_case": {
         **_TASK,
         "state": {"1": "New", "10": "Open", "18": "Awaiting Info", "6": "Resolved", "3": "Closed"},

@@ -25,6 +25,13 @@ class Lifecycle:
     mirror: str = ""
     #: Impact and urgency decide the priority when the writer gives none.
     computes_priority: bool = False
+    #: A closed record refuses updates.
+    locks: bool = True
+
+    @property
+    def over(self) -> frozenset[str]:
+        """States in which the work on the record has ended."""
+        return frozenset({self.resolved, self.closed}) if self.locks else self.inactive
 
 
 LIFECYCLES: Mapping[str, Lifecycle] = {
@@ -42,16 +49,24 @@ LIFECYCLES: Mapping[str, Lifecycle] = {
     ),
 }
 
+#: Any other table that extends `task`: closed complete, incomplete or skipped, and free to be opened again.
+_PLAIN = Lifecycle("", "3", frozenset({"3", "4", "7"}), (), locks=False)
+
 #: (impact, urgency) -> priority, as instances ship it.
 PRIORITY: Mapping[tuple[str, str], str] = {
     (str(impact), str(urgency)): str(impact + urgency - 1) for impact in (1, 2, 3) for urgency in (1, 2, 3)
 }
 
 
+def lifecycle_of(table: Table) -> Lifecycle | None:
+    """The state model of a table; None for one that is no task."""
+    return LIFECYCLES.get(table.name) or (_PLAIN if table.extends == "task" else None)
+
+
 def refuse_closed(table: Table, before: Record) -> None:
     """Raises 403 when the record is closed: business rules of both tables refuse any update."""
-    lifecycle = LIFECYCLES.get(table.name)
-    if lifecycle and before.get("state") == lifecycle.closed:
+    lifecycle = lifecycle_of(table)
+    if lifecycle and lifecycle.locks and before.get("state") == lifecycle.closed:
         raise aborted(table, f"Prevent update of closed {table.label.lower()}")
 
 
@@ -64,7 +79,7 @@ def aborted(table: Table, rule: str) -> ApiError:
 
 def derived(table: Table, before: Record, changes: Record, user: str, now: str) -> dict[str, str]:
     """Further changes that follow from these, for a record as it was (empty on insert)."""
-    lifecycle = LIFECYCLES.get(table.name)
+    lifecycle = lifecycle_of(table)
     if lifecycle is None:
         return {}
     more: dict[str, str] = {}
@@ -100,9 +115,9 @@ def _entered(lifecycle: Lifecycle, table: Table, before: Record, state: str, use
     was = before.get("state", "")
     if state == lifecycle.resolved:
         more |= {"resolved_by": user, "resolved_at": now}
-    elif state == lifecycle.closed:
+    elif state == lifecycle.closed or state in lifecycle.over:
         more |= {"closed_by": user, "closed_at": now}
-    elif was in (lifecycle.resolved, lifecycle.closed):
+    elif was in lifecycle.over:
         more |= {"resolved_by": "", "resolved_at": "", "closed_by": "", "closed_at": ""}
         if "reopen_count" in table.fields:
             count = str(int(before.get("reopen_count") or 0) + 1)
@@ -112,7 +127,7 @@ def _entered(lifecycle: Lifecycle, table: Table, before: Record, state: str, use
 
 def check_policy(table: Table, after: Record) -> None:
     """Raises 403 when a resolved or closed record lacks what its data policy makes mandatory."""
-    lifecycle = LIFECYCLES.get(table.name)
+    lifecycle = lifecycle_of(table)
     if lifecycle is None or after.get("state") not in (lifecycle.resolved, lifecycle.closed):
         return
     demand(table, after, lifecycle.resolution)

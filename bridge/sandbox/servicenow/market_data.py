@@ -14,7 +14,7 @@ from bridge.sandbox.servicenow.base_data import ACCOUNT, PEOPLE
 from bridge.sandbox.servicenow.clock import stamp
 from bridge.sandbox.servicenow.database import Database
 from bridge.sandbox.servicenow.identifiers import named
-from bridge.sandbox.servicenow.lifecycle import LIFECYCLES
+from bridge.sandbox.servicenow.lifecycle import lifecycle_of
 from bridge.sandbox.servicenow.schema import Table
 
 _CHECK_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
@@ -142,6 +142,8 @@ class MarketData:
             "assignment_group": _group(market.routed, source),
             "contact_type": source.choice(("web", "email", "phone")),
         }
+        if "category" not in table.fields:
+            del row["category"]
         return row | _fixed(table) | _state(table, source)
 
     def _notes(
@@ -195,14 +197,27 @@ def _fixed(table: Table) -> dict[str, str]:
     return common | {name: value for name, value in people.items() if name in table.fields}
 
 
+_CODES = {
+    "sn_customerservice_case": {"resolution_code": "4"},
+    "incident": {"close_code": "Solved (Permanently)"},
+    "problem": {"resolution_code": "fix_applied"},
+}
+
+
 def _state(table: Table, source: random.Random) -> dict[str, str]:
-    lifecycle = LIFECYCLES[table.name]
-    working = {"sn_customerservice_case": ("1", "10", "10", "18"), "incident": ("1", "2", "2")}
-    state = source.choice(working.get(table.name, ("101", "102")))
+    lifecycle = lifecycle_of(table)
+    if lifecycle is None:
+        raise ValueError(f"{table.name} is no table of tasks")
+    over = lifecycle.resolved or lifecycle.closed
+    working = {
+        "sn_customerservice_case": ("1", "10", "10", "18"),
+        "incident": ("1", "2", "2"),
+        "problem": ("101", "102"),
+    }
+    state = source.choice(working.get(table.name, ("1", "2")))
     if source.random() < 0.1:
-        state = lifecycle.resolved
-    resolved = state == lifecycle.resolved
-    code = "Solved (Permanently)" if table.name == "incident" else "4"
-    row = {"state": state, lifecycle.resolution[0]: code if resolved else ""}
+        state = over
+    resolved = state == over
+    row = {"state": state, **{name: code if resolved else "" for name, code in _CODES.get(table.name, {}).items()}}
     row["close_notes"] = "Corrected by the other party." if resolved else ""
     return row | ({lifecycle.mirror: state} if lifecycle.mirror else {})

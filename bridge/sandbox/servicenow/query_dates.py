@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bridge.sandbox.servicenow import query_periods as periods
 from bridge.sandbox.servicenow.clock import parse, stamp
 
 _CALL = re.compile(r"^(?:javascript:)\s*gs\.(\w+)\((.*)\)\s*;?\s*$", re.DOTALL)
@@ -16,6 +17,7 @@ _UNITS: Mapping[str, float] = {
     "minute": 60,
     "hour": 3600,
     "day": 86400,
+    "dayofweek": 86400,
     "week": 604800,
     "month": 2629800,
     "quarter": 7889400,
@@ -44,7 +46,10 @@ def evaluate(value: str, asker: Asker) -> str | None:
         instant = parse(value)
         return stamp(instant) if instant else None
     arguments = [part.strip().strip("'\"") for part in call[2].split(",")] if call[2].strip() else []
-    return _script(call[1], arguments, asker)
+    try:
+        return _script(call[1], arguments, asker)
+    except OverflowError:
+        return None
 
 
 def _script(name: str, arguments: list[str], asker: Asker) -> str | None:
@@ -52,57 +57,25 @@ def _script(name: str, arguments: list[str], asker: Asker) -> str | None:
         return _generated(arguments[0], arguments[1], asker.zone)
     if name in ("nowDateTime", "now", "nowNoTZ"):
         return stamp(asker.now)
-    ago = re.fullmatch(r"(seconds|minutes|hours|days)Ago(Start|End)?", name)
-    if ago and len(arguments) == 1 and re.fullmatch(r"-?\d+", arguments[0]):
-        unit = ago[1].removesuffix("s")
-        return _edge(asker.now - timedelta(seconds=int(arguments[0]) * _UNITS[unit]), unit, ago[2] or "", asker.zone)
-    day = _DAYS.get(name)
-    return day(asker) if day else None
+    ago = re.fullmatch(r"(second|minute|hour|day|week|month|quarter|year)sAgo(Start|End)?", name)
+    if ago and len(arguments) == 1 and re.fullmatch(r"-?\d{1,9}", arguments[0]):
+        return _ago(asker, ago[1], int(arguments[0]), ago[2] or "")
+    instant = periods.edge(name, asker.now.astimezone(asker.zone))
+    return stamp(instant) if instant else None
+
+
+def _ago(asker: Asker, unit: str, count: int, edge: str) -> str:
+    instant = periods.moved(asker.now.astimezone(asker.zone), unit, -count)
+    if not edge:
+        return stamp(instant)
+    start = periods.beginning(instant, unit)
+    return stamp(start if edge == "Start" else periods.moved(start, unit, 1) - timedelta(seconds=1))
 
 
 def _generated(day: str, time: str, where: ZoneInfo) -> str | None:
     time = {"start": "00:00:00", "end": "23:59:59"}.get(time, time)
     naive = parse(f"{day} {time}")
     return stamp(naive.replace(tzinfo=where)) if naive else None
-
-
-def _edge(instant: datetime, unit: str, edge: str, where: ZoneInfo) -> str:
-    if not edge:
-        return stamp(instant)
-    local = instant.astimezone(where).replace(microsecond=0)
-    start = local.replace(
-        hour=0 if unit == "day" else local.hour,
-        minute=0 if unit in ("day", "hour") else local.minute,
-        second=local.second if unit == "second" else 0,
-    )
-    return stamp(start if edge == "Start" else start + timedelta(seconds=_UNITS[unit] - 1))
-
-
-def _midnight(asker: Asker, days: int) -> datetime:
-    local = asker.now.astimezone(asker.zone) + timedelta(days=days)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _beginning(days: int) -> Callable[[Asker], str]:
-    return lambda asker: stamp(_midnight(asker, days))
-
-
-def _end(days: int) -> Callable[[Asker], str]:
-    return lambda asker: stamp(_midnight(asker, days + 1) - timedelta(seconds=1))
-
-
-_DAYS: Mapping[str, Callable[[Asker], str]] = {
-    "beginningOfToday": _beginning(0),
-    "endOfToday": _end(0),
-    "beginningOfYesterday": _beginning(-1),
-    "endOfYesterday": _end(-1),
-    "beginningOfTomorrow": _beginning(1),
-    "endOfTomorrow": _end(1),
-    "beginningOfLast7Days": _beginning(-7),
-    "beginningOfLast30Days": _beginning(-30),
-    "beginningOfThisMonth": lambda asker: stamp(_midnight(asker, 0).replace(day=1)),
-    "beginningOfThisYear": lambda asker: stamp(_midnight(asker, 0).replace(month=1, day=1)),
-}
 
 
 def relative(value: str, asker: Asker) -> str | None:

@@ -29,3 +29,5 @@ class Settings:
     hibernating: bool = False
     #: Compress answers when the client accepts it, as real instances do; off, since it costs time on one machine.
     gzip: bool = False
+    #: Send answers in chunks, as real instances do, without telling their length before.
+    chunked: bool = False

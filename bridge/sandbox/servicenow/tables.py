@@ -151,6 +151,26 @@ _PROBLEM = [
     *columns("resolved_at confirmed_at", "datetime"),
 ]
 
+_REQUEST = [*_TASK, *references(requested_for="sys_user"), *columns("request_state=requested", choice="dropdown")]
+_REQUESTED_ITEM = [
+    *_TASK,
+    *references(request="sc_request", requested_for="sys_user", cat_item="sc_cat_item"),
+    *columns("stage=waiting_for_approval", choice="suggestion"),
+    *columns("quantity=1", "integer"),
+    *columns("price", length=40),
+]
+_CATALOG_TASK = [*_TASK, *references(request="sc_request", request_item="sc_req_item", cat_item="sc_cat_item")]
+_TASK_SLA = [
+    *SYSTEM,
+    *references(task="task", sla="contract_sla"),
+    *columns("stage=in_progress", choice="dropdown"),
+    *columns("active=true", "boolean"),
+    *columns("has_breached=false", "boolean"),
+    *columns("start_time end_time planned_end_time original_breach_time pause_time", "datetime"),
+    *columns("business_duration duration business_time_left time_left pause_duration", "duration"),
+    *columns("percentage business_percentage", length=40),
+]
+
 _COMPANY = [
     *SYSTEM,
     *columns("name sys_class_name", length=80),
@@ -265,6 +285,19 @@ def base_schema() -> Schema:
         Table("sn_customerservice_case", "Case", by_name(_CASE, _LABELS), "number", "task", "", "CS", audited=True),
         Table("incident", "Incident", by_name(_INCIDENT, _LABELS), "number", "task", "", "INC", audited=True),
         Table("problem", "Problem", by_name(_PROBLEM, _LABELS), "number", "task", "", "PRB", audited=True),
+        Table("sc_request", "Request", by_name(_REQUEST, _LABELS), "number", "task", "", "REQ", audited=True),
+        Table(
+            "sc_req_item",
+            "Requested Item",
+            by_name(_REQUESTED_ITEM, _LABELS),
+            "number",
+            "task",
+            "",
+            "RITM",
+            audited=True,
+        ),
+        Table("sc_task", "Catalog Task", by_name(_CATALOG_TASK, _LABELS), "number", "task", "", "SCTASK", audited=True),
+        Table("task_sla", "Task SLA", by_name(_TASK_SLA)),
         _journal(),
         Table("sys_attachment", "Attachment", by_name(_ATTACHMENT), "file_name", read_only=True),
         *_people(),

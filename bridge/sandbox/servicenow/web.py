@@ -110,7 +110,7 @@ class Response:
     @classmethod
     def of(cls, value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         """A JSON answer."""
-        return cls(status, json.dumps(value).encode(), dict(headers or {}))
+        return cls(status, json.dumps(value, separators=(",", ":")).encode(), dict(headers or {}))
 
     @classmethod
     def error(cls, error: ApiError) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import secrets
 import select
 import socket
 import ssl
@@ -167,7 +168,8 @@ class Handler(BaseHTTPRequestHandler):
         """Write an answer, or with `share` below one only that share of its body under the full length."""
         body = response.body
         timing = {"Server-Timing": f"sem_wait;dur={int(self._waited * 1000)}, sesh_wait;dur=0"}
-        headers = {"Content-Type": response.content_type, **_COMMON, **timing, **response.headers}
+        about = {"X-Is-Logged-In": str(response.status != 401).lower(), "X-Transaction-ID": secrets.token_hex(6)}
+        headers = {"Content-Type": response.content_type, **about, **_COMMON, **timing, **response.headers}
         if self._compresses(body):
             body = gzip.compress(body, 1)
             headers["Content-Encoding"] = "gzip"
@@ -175,13 +177,17 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value.replace("\r", " ").replace("\n", " "))
         self._send_cookies()
-        if response.status != 204:
+        chunked = self.server.instance.settings.chunked and bool(body) and self.request_version == "HTTP/1.1"
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif response.status != 204:
             self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if response.status != 204 and self.command != "HEAD":
-            self.wfile.write(body[: int(len(body) * share)] if share < 1 else body)
+            sent = _in_chunks(body) if chunked else body
+            self.wfile.write(sent[: int(len(sent) * share)] if share < 1 else sent)
         self.wfile.flush()
 
     def _compresses(self, body: bytes) -> bool:
@@ -227,9 +233,16 @@ class Handler(BaseHTTPRequestHandler):
             return True
 
 
+def _in_chunks(body: bytes) -> bytes:
+    """A body as RFC 9112 wants it in chunks, with the empty one that ends it."""
+    parts = (body[start : start + _CHUNK] for start in range(0, len(body), _CHUNK))
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (*parts, b""))
+
+
+_CHUNK = 8192
+
 #: Headers that real answers carry.
 _COMMON = {
-    "X-Is-Logged-In": "true",
     "X-Content-Type-Options": "nosniff",
     "Pragma": "no-store,no-cache",
     "Cache-Control": "no-cache,no-store,must-revalidate,max-age=-1",

@@ -102,6 +102,42 @@ def test_a_closed_record_refuses_every_update(bridge, table, closing, rule):
         assert (answer.status_code, answer.json()["error"]) == (403, {"message": "Operation Failed", "detail": detail})
 
 
+@pytest.mark.parametrize("table", ["sc_request", "sc_req_item", "sc_task", "u_market_request"])
+@pytest.mark.parametrize("ended", ["3", "4", "7"])
+def test_any_other_task_ends_in_one_of_three_ways_and_can_be_put_back_to_work(bridge, admin, table, ended):
+    if table.startswith("u_"):
+        admin.admin("POST", "tables", json={"name": table, "extends": "task", "number_prefix": "MR"})
+    record = bridge.create(table, short_description="x")
+    assert (record["state"], record["active"]) == ("1", "true")
+    closed = bridge.patch(record["sys_id"], table, state=ended).json()["result"]
+    assert (closed["active"], closed["closed_at"]) == ("false", closed["sys_updated_on"])
+    assert closed["closed_by"]["value"] == bridge.rows("sys_user", "user_name=cpsd.bridge")[0]["sys_id"]
+    again = bridge.patch(record["sys_id"], table, state="2", work_notes="Not yet").json()["result"]
+    assert (again["active"], again["closed_at"], again["closed_by"]) == ("true", "", "")
+
+
+def test_a_requested_item_belongs_to_a_request_and_a_service_level_to_a_task(bridge, admin):
+    request = bridge.create("sc_request")
+    item = bridge.create("sc_req_item", request=request["sys_id"])
+    assert (request["number"][:3], item["number"][:4], item["state"]) == ("REQ", "RITM", "1")
+    shown = bridge.rows("sc_req_item", f"request.number={request['number']}", sysparm_display_value="true")
+    assert [row["request"]["display_value"] for row in shown] == [request["number"]]
+    admin.create("task_sla", task=item["sys_id"], has_breached="true", percentage="101.5", stage="breached")
+    (level,) = bridge.rows("task_sla", f"task.number={item['number']}", sysparm_display_value="true")
+    assert (level["task"]["display_value"], level["has_breached"], level["stage"]) == (
+        item["number"],
+        "true",
+        "Breached",
+    )
+
+
+def test_request_items_can_be_seeded(bridge, admin):
+    admin.admin("POST", "seed", json={"cases": 60, "table": "sc_req_item"})
+    states = {row["state"] for row in bridge.rows("sc_req_item")}
+    assert states == {"1", "2", "3"}
+    assert admin.call("POST", "/sandbox/seed", json={"cases": 1, "table": "sys_user"}).status_code == 400
+
+
 def test_the_state_of_an_incident_is_mirrored_both_ways(bridge):
     record = bridge.create("incident", state="2")
     assert record["incident_state"] == "2"

@@ -98,6 +98,8 @@ def cases(instance):
         ("opened_atDATEPARTThursday@javascript:gs.datePart('dayofweek','thursday','EE')", "d"),
         ("opened_atMORETHANsys_updated_on@day@after@62", "cd"),
         ("opened_atRELATIVELT@year@ahead@50", "cd"),
+        ("opened_atRELATIVELT@dayofweek@ago@3", "cd"),
+        ("opened_atONever@javascript:gs.beginningOfLast100Years()@javascript:gs.endOfThisYear()", "cd"),
         ("assignment_group.name=CPSD DCC", "a"),
         ("assignment_groupSTARTSWITHcpsd", "a"),
         ("assignment_group.nameSTARTSWITHcpsd^active=true", "a"),
@@ -167,6 +169,57 @@ def test_an_unknown_field_matches_everything_until_the_property_says_nothing(bri
     admin.patch(prop["sys_id"], "sys_properties", value="true")
     assert bridge.rows(CASE, "no_such_field=1") == []
     assert len(bridge.rows(CASE, "active=true")) == 1
+
+
+@pytest.mark.parametrize(
+    "call, instant",
+    [
+        ("beginningOfToday()", "2026-07-14 23:00:00"),
+        ("endOfYesterday()", "2026-07-14 22:59:59"),
+        ("endOfTomorrow()", "2026-07-16 22:59:59"),
+        ("beginningOfThisWeek()", "2026-07-12 23:00:00"),
+        ("endOfThisWeek()", "2026-07-19 22:59:59"),
+        ("beginningOfLastWeek()", "2026-07-05 23:00:00"),
+        ("beginningOfThisMonth()", "2026-06-30 23:00:00"),
+        ("endOfLastMonth()", "2026-06-30 22:59:59"),
+        ("endOfNextMonth()", "2026-08-31 22:59:59"),
+        ("beginningOfThisQuarter()", "2026-06-30 23:00:00"),
+        ("endOfNextQuarter()", "2026-12-31 23:59:59"),
+        ("beginningOfThisYear()", "2026-01-01 00:00:00"),
+        ("endOfLastYear()", "2025-12-31 23:59:59"),
+        ("beginningOfLast7Days()", "2026-07-07 23:00:00"),
+        ("endOfLast7Days()", "2026-07-15 22:59:59"),
+        ("beginningOfLast3Months()", "2026-03-31 23:00:00"),
+        ("beginningOfLast12Months()", "2025-06-30 23:00:00"),
+        ("beginningOfLast2Years()", "2024-01-01 00:00:00"),
+        ("beginningOfLast15Minutes()", "2026-07-15 12:19:00"),
+        ("endOfLast15Minutes()", "2026-07-15 12:34:59"),
+        ("beginningOfCurrentHour()", "2026-07-15 12:00:00"),
+        ("endOfLastHour()", "2026-07-15 11:59:59"),
+        ("minutesAgo(90)", "2026-07-15 11:04:56"),
+        ("hoursAgoStart(2)", "2026-07-15 10:00:00"),
+        ("daysAgo(200)", "2025-12-27 13:34:56"),
+        ("daysAgoEnd(1)", "2026-07-14 22:59:59"),
+        ("weeksAgoStart(1)", "2026-07-05 23:00:00"),
+        ("monthsAgo(5)", "2026-02-15 13:34:56"),
+        ("monthsAgoStart(1)", "2026-05-31 23:00:00"),
+        ("quartersAgoEnd(1)", "2026-06-30 22:59:59"),
+        ("yearsAgoStart(1)", "2025-01-01 00:00:00"),
+        ("yearsAgo(999999999)", None),
+        ("daysAgo(999999999)", None),
+        ("beginningOfNothing()", None),
+    ],
+)
+def test_periods_are_those_of_the_users_calendar(call, instant):
+    asker = Asker(datetime(2026, 7, 15, 12, 34, 56, tzinfo=UTC), ZoneInfo("Europe/London"))
+    assert evaluate(f"javascript:gs.{call}", asker) == instant
+
+
+def test_months_end_where_they_end_and_hours_last_when_the_clocks_change():
+    leap = Asker(datetime(2024, 3, 31, 12, tzinfo=UTC), ZoneInfo("UTC"))
+    assert evaluate("javascript:gs.monthsAgo(1)", leap) == "2024-02-29 12:00:00"
+    night = Asker(datetime(2026, 3, 29, 3, tzinfo=UTC), ZoneInfo("Europe/London"))
+    assert evaluate("javascript:gs.hoursAgo(4)", night) == "2026-03-28 23:00:00"
 
 
 def test_a_literal_is_utc_and_a_script_is_in_the_zone_of_the_user():

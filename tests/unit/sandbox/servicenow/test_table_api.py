@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+import requests
+
 CASE = "sn_customerservice_case"
 
 
@@ -90,6 +93,33 @@ def test_references_are_links_names_or_both_as_the_client_asks(bridge):
     assert everything["parent"] == {"display_value": "", "value": ""}
     short = shown(sysparm_display_value="all", sysparm_exclude_reference_link="true")
     assert short["assignment_group"] == {"display_value": "CPSD DCC", "value": sys_id}
+
+
+def test_answers_name_their_transaction_and_whether_somebody_is_logged_in(bridge, sandbox):
+    first, second = bridge.get(CASE), bridge.get(CASE)
+    assert first.headers["X-Is-Logged-In"] == "true"
+    assert first.headers["X-Transaction-ID"] != second.headers["X-Transaction-ID"]
+    stranger = requests.get(f"{sandbox.url}/api/now/table/{CASE}", timeout=20)
+    assert (stranger.status_code, stranger.headers["X-Is-Logged-In"]) == (401, "false")
+    assert stranger.text == (
+        '{"error":{"message":"User Not Authenticated","detail":"Required to provide Auth information"},'
+        '"status":"failure"}'
+    )
+
+
+@pytest.mark.parametrize("gzip", [True, False])
+def test_answers_can_come_in_chunks_whole_or_cut(bridge, admin, gzip):
+    made = bridge.create(description="long " * 700, close_notes="text " * 700)
+    plain = bridge.get(CASE).json()
+    admin.admin("POST", "settings", json={"chunked": True, "gzip": gzip})
+    answer = bridge.get(CASE)
+    assert (answer.headers["Transfer-Encoding"], answer.json()) == ("chunked", plain)
+    assert "Content-Length" not in answer.headers
+    assert bridge.call("DELETE", f"/api/now/table/{CASE}/{'0' * 32}").status_code == 404
+    admin.admin("POST", "faults", json={"match": {"table": CASE}, "times": 1, "fault": {"kind": "half_answer"}})
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        bridge.get(CASE)
+    assert bridge.get(CASE, made["sys_id"]).status_code == 200
 
 
 def test_with_all_display_values_an_empty_choice_is_null_and_an_empty_sla_is_unknown(bridge):
