@@ -17,7 +17,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "commit_after_client_gone": frozenset(),  # commits once the client has closed, or at the time limit
     "late_commit": frozenset({"seconds"}),  # stamps at once, commits and answers later
     "status": frozenset({"status", "when", "retry_after", "rate_limit", "message", "detail", "html"}),
-    "result_and_error": frozenset({"malformed", "keep", "message"}),  # 200 with partial rows and a trailing error
+    "result_and_error": frozenset({"malformed", "keep", "message", "seconds"}),  # 200 with partial rows and an error
     "html_200": frozenset({"when"}),  # the page of a hibernating instance
     "accepted_202": frozenset(),  # dropped: empty body, nothing done
     "slow": frozenset({"seconds", "when"}),

@@ -105,7 +105,8 @@ def _limit_headers(struck: Struck, given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _result_and_error(struck: Struck, given: Mapping[str, Any]) -> Response | None:
-    """A cancelled transaction: status 200, some of the rows, and an error behind them."""
+    """A cancelled transaction: after some time status 200, some of the rows, and an error behind them."""
+    struck.wait(float(given.get("seconds", 0)))
     response = struck.commit()
     value = json.loads(response.body) if response.body else {}
     result = value.get("result", [])

@@ -126,6 +126,14 @@ def test_a_cancelled_transaction_is_200_with_some_rows_and_an_error(bridge, admi
         broken.json()
 
 
+def test_a_transaction_can_be_cancelled_after_some_time(bridge, admin):
+    bridge.create()
+    fault(admin, "result_and_error", {"method": "GET"}, seconds=0.3)
+    answer = bridge.get(CASE)
+    assert (answer.status_code, "error" in answer.json()) == (200, True)
+    assert answer.elapsed.total_seconds() > 0.25
+
+
 def test_an_html_page_and_a_202_do_nothing(bridge, admin, case):
     fault(admin, "html_200")
     fault(admin, "accepted_202")

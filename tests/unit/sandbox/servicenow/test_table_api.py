@@ -95,6 +95,19 @@ def test_references_are_links_names_or_both_as_the_client_asks(bridge):
     assert short["assignment_group"] == {"display_value": "CPSD DCC", "value": sys_id}
 
 
+@pytest.mark.parametrize(
+    "table, query, sys_id",
+    [
+        ("sys_user", "user_name=admin", "6816f79cc0a8016401c5a33be04be441"),
+        ("sys_user_role", "name=admin", "2831a114c611228501d4ea6c309d626d"),
+        ("sys_user_role", "name=itil", "282bf1fac6112285017366cb5f867469"),
+        ("sys_user_group", "name=Service Desk", "d625dccec0a8016700a222a0f7900d06"),
+    ],
+)
+def test_base_records_have_the_sys_ids_that_they_have_everywhere(bridge, table, query, sys_id):
+    assert [row["sys_id"] for row in bridge.rows(table, query)] == [sys_id]
+
+
 def test_answers_name_their_transaction_and_whether_somebody_is_logged_in(bridge, sandbox):
     first, second = bridge.get(CASE), bridge.get(CASE)
     assert first.headers["X-Is-Logged-In"] == "true"
