@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bridge.domain.agreement import Agreement, Desk
 from bridge.domain.case import Case
-from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
+from bridge.domain.delivery import Claim, Delivery, DeliveryKind, DeliveryStatus, Receipt
 from bridge.domain.engagement import Engagement
 from bridge.domain.ids import DeliveryId, DeskName, EngagementId, SysId
 from bridge.ports.desks import Correspondence, Frozen, Json, RawItem
@@ -220,6 +220,10 @@ class Transaction(Correspondence, Protocol):
     ) -> tuple[Delivery, ...]: ...
     def unfinished_since(self, before: datetime) -> frozenset[DeliveryId]:
         """Deliveries decided before an instant that are not finished."""
+        ...
+
+    def unattempted(self, kind: DeliveryKind, most: int) -> tuple[Delivery, ...]:
+        """Deliveries of a kind that are due or held and were never attempted, the longest due first."""
         ...
 
     def cancel_unattempted(self, engagement: EngagementId) -> tuple[DeliveryId, ...]: ...

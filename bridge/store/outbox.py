@@ -71,6 +71,11 @@ class Outbox(Restoring):
         rows = self._execute(_deliveries(*given, pending=pending), given)
         return tuple(to_delivery(row) for row in rows)
 
+    def unattempted(self, kind: DeliveryKind, most: int) -> tuple[Delivery, ...]:
+        due = (outbox.c.next_attempt_at <= self.now(), outbox.c.kind == kind.value, outbox.c.attempts == 0)
+        first = select(outbox).where(*due).order_by(outbox.c.next_attempt_at, outbox.c.seq).limit(most)
+        return tuple(map(to_delivery, self._execute(first)))
+
     def unfinished_since(self, before: datetime) -> frozenset[DeliveryId]:
         statement = select(outbox.c.id).where(outbox.c.finished_at.is_(None), outbox.c.created_at < before)
         return frozenset(DeliveryId(one) for one in self._execute(statement).scalars())

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from bridge.domain.agreement import AttachmentRule
 from bridge.domain.errors import BridgeError, UntrustedAnswer
-from bridge.domain.ids import SysId
 from bridge.ports import AttachmentEntry, CaseSource, File
-
-_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def _never(_entry: AttachmentEntry, _why: str) -> bool:
@@ -19,21 +15,19 @@ def _never(_entry: AttachmentEntry, _why: str) -> bool:
 
 def shared_files(
     source: CaseSource,
-    case: SysId,
+    entries: Sequence[AttachmentEntry],
     rule: AttachmentRule,
     left_out: Callable[[AttachmentEntry, str], None],
     unread: Callable[[AttachmentEntry, str], bool] = _never,
 ) -> tuple[File, ...]:
-    """The case's files that the agreement lets go, as far as they fit; `left_out` is told of every other, and why.
+    """The files of a case that the agreement lets go, as far as they fit; `left_out` is told of every other, and why.
 
     What came instead of a file (a page of errors, half of it, other bytes) is never taken for it: `unread` is told, and
     says whether to go on without the file. If not, and wherever asking again may help, the error is raised.
     """
-    if rule.max_bytes <= 0:
-        return ()
     files: list[File] = []
     left = rule.max_bytes
-    for entry in source.attachments([case], _EVER):
+    for entry in entries:
         if not _may_go(entry, rule.types) or entry.size > left:
             left_out(entry, "not within the agreed types and size")
             continue

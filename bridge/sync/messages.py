@@ -20,8 +20,10 @@ from bridge.ports import AttachmentEntry, DeskConnector, File, Frozen, OutboundM
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.dispatch import CannotAsk
 from bridge.sync.files import shared_files
-from bridge.sync.openings import OPENING_WRITTEN, Opening, come_so_far, opening
+from bridge.sync.lookahead import Lookahead, Papers
+from bridge.sync.openings import OPENING_WRITTEN, Known, Opening, opening
 from bridge.sync.outcomes import Prepared
+from bridge.sync.pacing import has_room
 from bridge.sync.queued import standing
 from bridge.sync.surroundings import Surroundings
 
@@ -36,6 +38,7 @@ class MessagePerformer:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._lookahead = Lookahead(around)
 
     def prepare(self, claim: Claim) -> Prepared | None:
         """Render the message unless it is frozen already; a chase that is no longer owed is cancelled."""
@@ -45,7 +48,8 @@ class MessagePerformer:
             record = tx.case(engagement.case)
             thread = tx.sent_message_ids(engagement.id)
             rounds = [one.id for one in tx.engagements(engagement.case) if one.desk == engagement.desk]
-            come = come_so_far(tx, engagement.case) if is_opening(delivery) and delivery.frozen is None else None
+            begins = is_opening(delivery) and delivery.frozen is None
+            known = Known(tx.story(engagement.case), rounds, but_openings_of=engagement.id) if begins else None
             now = tx.now()
             if delivery.valid_if and delivery.payload["owed_under"] != standing(engagement):
                 tx.finish(claim, DeliveryStatus.CANCELLED, error="no longer owed")
@@ -59,10 +63,10 @@ class MessagePerformer:
         agreement = self._around.desks.agreement(engagement)
         files: tuple[File, ...] = ()
         begun: Opening | None = None
-        if come is not None:
-            around = self._around
-            begun = opening(around.source, engagement, agreement.share, around.integration_user, come, rounds)
-            files = self._files(engagement)
+        if known is not None:
+            papers = self._lookahead.of(engagement.case, files=agreement.share.attachments.max_bytes > 0)
+            begun = opening(papers, agreement.share, self._around.integration_user, known)
+            files = self._files(engagement, papers)
         message = composed(
             delivery,
             record.shadow,
@@ -76,14 +80,18 @@ class MessagePerformer:
         return Prepared(self._connector(delivery).freeze(message, now), opening=begun)
 
     def intend(self, claim: Claim, prepared: Prepared, settle_within: timedelta) -> Claim | None:
-        """Write the attempt and, the first time, the bytes down; not if they have become out of date meanwhile."""
+        """Write the attempt and, the first time, the bytes down.
+
+        Not if they have become out of date meanwhile, or others have sent the desk what it may get in an hour.
+        """
         with self._around.store.transaction() as tx:
             engagement = _engagement(tx, claim.delivery)
-            if prepared.opening is None or not prepared.opening.misses(tx, engagement):
+            current = prepared.opening is None or not prepared.opening.misses(tx, engagement)
+            if current and has_room(tx, self._around, claim.delivery.recipient):
                 if prepared.opening is not None:
                     tx.record(_told(OPENING_WRITTEN, claim, engagement, prepared.opening.facts()))
                 return tx.intend(claim, prepared.frozen, settle_within)
-        self._around.store.release(claim)
+        self._around.store.release(claim, retry_at=claim.due)
         return None
 
     def perform(self, claim: Claim, frozen: Frozen) -> Receipt:
@@ -130,11 +138,11 @@ class MessagePerformer:
             work.apply(current, fact)
         work.close()
 
-    def _files(self, engagement: Engagement) -> tuple[File, ...]:
+    def _files(self, engagement: Engagement, papers: Papers) -> tuple[File, ...]:
         rule = self._around.desks.agreement(engagement).share.attachments
         return shared_files(
             self._around.source,
-            engagement.case,
+            papers.files or (),
             rule,
             lambda entry, why: self._tell_of_file("file_left_out", engagement, entry, why),
             lambda entry, why: self._unread(engagement, entry, why),

@@ -7,20 +7,20 @@ notes from before never go, also where all were agreed: who wrote them did not k
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bridge.domain.agreement import Share
 from bridge.domain.case import format_time, parse_time
 from bridge.domain.engagement import Engagement
-from bridge.domain.ids import EngagementId, SysId
+from bridge.domain.ids import EngagementId
 from bridge.mapping.entries import JOURNAL_SOURCE
 from bridge.mapping.sharing import WORK_NOTES, WrittenSoFar, is_shared, written_so_far
-from bridge.ports import CaseSource, JournalEntry, ToldEvent, Transaction
+from bridge.ports import JournalEntry, ToldEvent, Transaction
+from bridge.sync.lookahead import EVER, Papers
 
 OPENING_WRITTEN = "opening_written"
-_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 #: entries that the event names, and those of the same second; whatever was created before them is known too
 _NAMED = 200
 
@@ -38,7 +38,7 @@ class Opening:
     def facts(self) -> dict[str, object]:
         """What the trail keeps of it."""
         comments = [entry for entry in self.seen if entry.element != WORK_NOTES]
-        since = comments[-_NAMED:][0].created_on if comments else _EVER
+        since = comments[-_NAMED:][0].created_on if comments else EVER
         named = [entry for entry in comments if entry.created_on >= since]
         earlier = format_time(named[0].created_on) if len(named) < len(comments) else ""
         told = len(self.so_far.notes)
@@ -50,26 +50,11 @@ class Opening:
         return bool(come - self.had_come - {entry.sys_id for entry in self.seen})
 
 
-def come_so_far(tx: Transaction, case: SysId) -> tuple[frozenset[str], tuple[ToldEvent, ...]]:
-    """What an opening message must know of the store before it reads the journal."""
-    return tx.identities(case, JOURNAL_SOURCE), tx.story(case)
-
-
-def opening(
-    source: CaseSource,
-    engagement: Engagement,
-    share: Share,
-    ours: str,
-    come: tuple[frozenset[str], Sequence[ToldEvent]],
-    rounds: Collection[EngagementId],
-) -> Opening:
-    """Read what was written; what this desk was told in any of its `rounds` is not told again."""
-    had_come, story = come
-    seen = source.journals([engagement.case], _EVER)
-    known = Known(story, rounds, but_openings_of=engagement.id)
-    comments = [one for one in seen if one.element != WORK_NOTES and one.author != ours]
+def opening(papers: Papers, share: Share, ours: str, known: Known) -> Opening:
+    """What of a case's journal a desk is told; what it knows is not told again."""
+    comments = [one for one in papers.journal if one.element != WORK_NOTES and one.author != ours]
     new = [one for one in comments if is_shared(one, share) and not known.has(one)]
-    return Opening(written_so_far(new), seen, had_come)
+    return Opening(written_so_far(new), papers.journal, papers.had_come)
 
 
 class Known:

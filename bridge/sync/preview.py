@@ -19,8 +19,9 @@ from bridge.mapping.sharing import NOTHING_SO_FAR
 from bridge.ports import AttachmentEntry, CaseRecord, File, Frozen, ToldEvent, Transaction, Window
 from bridge.sync.dispatch import held_back
 from bridge.sync.files import shared_files
+from bridge.sync.lookahead import read_papers
 from bridge.sync.messages import composed, is_opening
-from bridge.sync.openings import come_so_far, opening
+from bridge.sync.openings import Known, opening
 from bridge.sync.surroundings import Surroundings
 
 Reading = Callable[[], AbstractContextManager[Transaction]]
@@ -53,9 +54,9 @@ class _Subject:
     waiting: Delivery | None
     thread: tuple[str, ...]
     held: bool
-    #: the desk's rounds, and what has come for the case and was told so far
+    #: the desk's rounds, and the case's story
     rounds: tuple[EngagementId, ...]
-    come: tuple[frozenset[str], tuple[ToldEvent, ...]]
+    story: tuple[ToldEvent, ...]
 
 
 def preview(around: Surroundings, reading: Reading, number: str, name: DeskName) -> Preview:
@@ -81,9 +82,9 @@ def _subject(tx: Transaction, around: Surroundings, number: str, name: DeskName)
     newest = max(rounds, key=lambda engagement: engagement.round, default=None)
     waiting = _waiting(tx, newest) if newest else None
     thread = tx.sent_message_ids(newest.id) if newest else ()
-    come = come_so_far(tx, record.sys_id) if record else (frozenset[str](), ())
+    story = tx.story(record.sys_id) if record else ()
     held = name in held_back(around, tx.controls())
-    return _Subject(tx.now(), record, newest, waiting, thread, held, tuple(one.id for one in rounds), come)
+    return _Subject(tx.now(), record, newest, waiting, thread, held, tuple(one.id for one in rounds), story)
 
 
 def _waiting(tx: Transaction, engagement: Engagement) -> Delivery | None:
@@ -160,9 +161,10 @@ def _frozen(
     files: tuple[File, ...] = ()
     so_far = NOTHING_SO_FAR
     if is_opening(delivery):
-        files = shared_files(around.source, case.sys_id, agreement.share.attachments, left_out)
-        ours = around.integration_user
-        so_far = opening(around.source, engagement, agreement.share, ours, subject.come, subject.rounds).so_far
+        papers = read_papers(around.source, case.sys_id, subject.now, files=agreement.share.attachments.max_bytes > 0)
+        files = shared_files(around.source, papers.files or (), agreement.share.attachments, left_out)
+        known = Known(subject.story, subject.rounds, but_openings_of=engagement.id)
+        so_far = opening(papers, agreement.share, around.integration_user, known).so_far
     message = composed(
         delivery, case, engagement, agreement, subject.now, thread=subject.thread, files=files, so_far=so_far
     )

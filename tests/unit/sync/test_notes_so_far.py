@@ -2,12 +2,13 @@
 
 import pytest
 
-from bridge.domain.agreement import EmailMethod, Share, ShareNotes
+from bridge.domain.agreement import AttachmentRule, EmailMethod, Share, ShareNotes
 from bridge.domain.errors import OutcomeUnknown, TryLater
 from bridge.domain.facts import MessageKind
 from bridge.mapping.sharing import MOST_CHARACTERS, MOST_NOTES
 from bridge.sync.apply import apply
 from bridge.sync.cycle import Cycle
+from bridge.sync.lookahead import FRESH
 from bridge.sync.preview import preview
 from bridge.sync.roster import Roster
 from tests.syncing.world import DCC, LDSO, RAISER, RESOLVER, STRANGER, World, desk
@@ -315,3 +316,63 @@ def test_a_corrected_address_gets_them_too(build_world):
     assert told(world)[0] == "one"
     assert told(world).count("one") == 1
     assert texts(world)[-1] == "two"
+
+
+@pytest.mark.parametrize("rule, files", [(AttachmentRule(1000, ("csv",)), [12]), (AttachmentRule(), [])])
+def test_what_many_cases_hold_is_read_in_one_call_each(build_world, rule, files):
+    """Files only where some were agreed."""
+    world = build_world(desk("dcc", share=Share(attachments=rule)), concurrency=1)
+    for number in range(12):
+        world.raise_case()
+        world.comment(f"comment {number}", case=world.cases[-1])
+    asked = {"journals": [], "attachments": []}
+    for name, calls in asked.items():
+        ask = getattr(world.servicenow, name)
+        setattr(world.servicenow, name, lambda of, since, ask=ask, calls=calls: calls.append(len(of)) or ask(of, since))
+    world.cycle(1)
+    assert asked == {"journals": [12], "attachments": files}
+    assert sorted(mail.told["notes"][0]["text"] for mail in openings(world)) == sorted(
+        f"comment {number}" for number in range(12)
+    )
+
+
+def test_what_was_read_ahead_is_not_used_when_it_is_old(build_world):
+    world = build_world(desk("dcc"), concurrency=1)
+    first, second = world.raise_case(), world.raise_case()
+    freeze, held = world.desks[DCC].freeze, []
+
+    def slow(message, at):
+        if not held:
+            held.append(at)
+            world.clock.forward(seconds=FRESH.total_seconds() + 1)
+            for case in (first, second):
+                world.comment("late", case=case)
+        return freeze(message, at)
+
+    world.desks[DCC].freeze = slow
+    world.cycle(1)
+    assert [len(mail.told["notes"]) for mail in openings(world)] == [0, 1]
+    world.cycle(3)
+    assert len(texts(world)) == 1
+
+
+def test_an_entry_that_lands_after_it_was_read_ahead_is_told_once(build_world):
+    world = build_world(desk("dcc"), concurrency=1)
+    first, second = world.raise_case(), world.raise_case()
+    freeze, came = world.desks[DCC].freeze, []
+
+    def interrupted(message, at):
+        if not came:
+            came.append(at)
+            for case in (first, second):
+                world.comment("two", case=case)
+            world.clock.forward(seconds=1)
+            world.desks[DCC].freeze = freeze
+            land_and_apply(world.with_(worker="other"))
+            world.desks[DCC].freeze = interrupted
+        return freeze(message, at)
+
+    world.desks[DCC].freeze = interrupted
+    world.cycle(3)
+    assert [[note["text"] for note in mail.told["notes"]] for mail in openings(world)] == [["two"], ["two"]]
+    assert texts(world) == []
