@@ -56,6 +56,9 @@ class EmailModel(Strict):
         [], description="Domains whose mail speaks for the desk; those of `to` if empty."
     )
     reference: Pattern = Field("", description="Regular expression of the desk's own reference.")
+    most_per_hour: int | None = Field(
+        None, ge=1, description="Mails in any hour at most; what is above waits in order. No limit if it is left out."
+    )
 
 
 class MethodModel(Strict):

@@ -61,7 +61,9 @@ def build_agreement(desk: DeskName, model: AgreementModel, resolution_codes: Map
 def _email(model: AgreementModel) -> EmailMethod:
     email = model.method.email
     domains = email.from_domains or [address.rpartition("@")[2].lower() for address in email.to]
-    return EmailMethod(tuple(email.to), tuple(email.cc), tuple(dict.fromkeys(domains)), email.reference)
+    return EmailMethod(
+        tuple(email.to), tuple(email.cc), tuple(dict.fromkeys(domains)), email.reference, email.most_per_hour
+    )
 
 
 def _hours(model: AgreementModel) -> WorkingHours:

@@ -69,6 +69,8 @@ class EmailMethod:
     from_domains: tuple[str, ...] = ()
     #: regular expression of the desk's own reference
     reference: str = ""
+    #: how many mails the desk gets in any hour at most; None sets no limit
+    most_per_hour: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

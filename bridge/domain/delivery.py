@@ -87,6 +87,8 @@ class Claim:
     #: when the earliest open attempt started; absent may not be concluded before `settle_after`
     started_at: datetime | None = None
     settle_after: datetime | None = None
+    #: since when the delivery was due: its place among the others, should it be given back
+    due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -249,6 +249,15 @@ class Transaction(Correspondence, Protocol):
 
         In the transaction that decided on the attempt. "Absent" may not be concluded before now + `settle_within`.
         """
+        ...
+
+    def reached_since(self, recipients: Collection[str], since: datetime) -> Mapping[str, int]:
+        """How many attempts may have reached each recipient since then; those that certainly did not do not count."""
+        ...
+
+    def is_due(self, recipient: str) -> bool: ...
+    def one_at_a_time(self, recipient: str) -> None:
+        """Until this transaction ends no other gets past the same line."""
         ...
 
     def set_delivery(self, delivery: DeliveryId, status: DeliveryStatus, *, error: str = "") -> None:

@@ -130,6 +130,7 @@ class Claims(Outbox):
             settling=settling,
             started_at=started_at,
             settle_after=settle_after,
+            due=row.next_attempt_at,
         )
 
     def intend(self, claim: Claim, frozen: Frozen | None, settle_within: timedelta) -> Claim:

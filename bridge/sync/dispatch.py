@@ -21,6 +21,7 @@ from bridge.domain.errors import BridgeError, FarSideError, OutcomeUnknown, Stal
 from bridge.ports import Frozen
 from bridge.sync.breaker import Breakers
 from bridge.sync.outcomes import DispatchReport, Outcomes, Performer, Prepared
+from bridge.sync.pacing import at_their_cap
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
@@ -108,7 +109,7 @@ class Dispatcher:
         while not stop():
             with store.reading() as tx:
                 excluded = held_back(self._around, tx.controls()) | self._breakers.open(tx.now())
-            claim = store.claim(worker, lease, excluded=excluded)
+            claim = store.claim(worker, lease, excluded=excluded | at_their_cap(self._around))
             if claim is None:
                 return
             batch = self._batches.get(claim.delivery.kind)

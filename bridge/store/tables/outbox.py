@@ -96,3 +96,4 @@ attempt = Table(
     Column("fence", Integer, nullable=False),
     PrimaryKeyConstraint("delivery", "number"),
 )
+Index("attempt_settle_after", attempt.c.settle_after)
