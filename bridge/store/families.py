@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 
 from bridge.domain.case import Case
 from bridge.domain.ids import SysId
 from bridge.store.tables import kinship
 from bridge.store.work import Work, parts
 
+_POINTING = select(kinship.c.sys_id).where(kinship.c.relative == bindparam("relative")).order_by(kinship.c.sys_id)
+
 
 class Families(Work):
     """Kinship of records."""
 
     def relatives(self, case: Case) -> tuple[SysId, ...]:
-        pointing = select(kinship.c.sys_id).where(kinship.c.relative == case.sys_id).order_by(kinship.c.sys_id)
-        family = dict.fromkeys((*case.family, *(SysId(one) for one in self._execute(pointing).scalars())))
+        pointing = self._execute(_POINTING, {"relative": case.sys_id}).scalars()
+        family = dict.fromkeys((*case.family, *(SysId(one) for one in pointing)))
         return tuple(one for one in family if one != case.sys_id)
 
     def pointed_at(self, sys_ids: Sequence[SysId]) -> frozenset[SysId]:

@@ -6,16 +6,22 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Executable, Row, delete, func, select
 
 import bridge
 from bridge.domain.ids import SysId
 from bridge.ports import ToldEvent, TrailEvent
 from bridge.store.tables import event, event_value
-from bridge.store.work import Work
+from bridge.store.work import Work, inserting
 from bridge.trail.events import SealedValue, seal, with_name, without_name
+
+
+@cache
+def _recording(dialect: str) -> Executable:
+    return inserting(dialect, event).returning(event.c.id)
 
 
 class History(Work):
@@ -25,8 +31,9 @@ class History(Work):
         who, name = without_name(event_.who)
         event_ = replace(event_, who=who)
         sealed = seal({**event_.personal, **name}, self._token)
-        statement = self._insert(event).returning(event.c.id)
-        number: int = self._execute(statement, {**_values(event_, sealed), "at": self.now()}).scalar_one()
+        number: int = self._execute(
+            _recording(self._connection.dialect.name), {**_values(event_, sealed), "at": self.now()}
+        ).scalar_one()
         if sealed:
             rows = [{"event": number, "name": one.name, "salt": one.salt, "value": one.value} for one in sealed]
             self._execute(self._insert(event_value), rows)

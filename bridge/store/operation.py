@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import bindparam, delete, func, or_, select
 
 from bridge.ports import TrailEvent
 from bridge.store.history import History
@@ -13,12 +13,15 @@ from bridge.store.tables import control, heartbeat
 
 _FORGOTTEN = timedelta(days=1)
 
+_VALUE = select(control.c.value).where(control.c.name == bindparam("name"))
+
 
 class Operation(History):
     """Controls and heartbeats. Each change of a control is an event of the trail."""
 
     def control(self, name: str) -> str | None:
-        return self._execute(select(control.c.value).where(control.c.name == name)).scalar_one_or_none()
+        value: str | None = self._execute(_VALUE, {"name": name}).scalar_one_or_none()
+        return value
 
     def controls(self) -> Mapping[str, str]:
         return {row.name: row.value for row in self._execute(select(control).order_by(control.c.name))}

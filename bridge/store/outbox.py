@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
 from bridge.domain.errors import UsageError
@@ -14,6 +15,7 @@ from bridge.domain.ids import DeliveryId, EngagementId, SysId
 from bridge.store.engagements import UNSETTLED
 from bridge.store.restoring import Restoring
 from bridge.store.tables import attempt, outbox
+from bridge.store.work import inserting
 
 #: Nobody holds the row any more; an outcome written under an older fence is refused.
 TAKEN_AWAY = {"worker": None, "lease_until": None, "fence": outbox.c.fence + 1}
@@ -26,6 +28,11 @@ def _deliveries(*columns: str, pending: bool) -> Select[Any]:
     if pending:
         conditions.append(outbox.c.finished_at.is_(None))
     return select(outbox).where(*conditions).order_by(outbox.c.seq)
+
+
+@cache
+def _adding(dialect: str) -> sqlite.Insert | postgresql.Insert:
+    return inserting(dialect, outbox).on_conflict_do_nothing(index_elements=["id"])
 
 
 class Outbox(Restoring):
@@ -52,7 +59,7 @@ class Outbox(Restoring):
             "attempts": 1 if doubted else 0,
             **schedule(status, delivery.next_attempt_at or now, now),
         }
-        added = self._insert(outbox).on_conflict_do_nothing(index_elements=["id"])
+        added = _adding(self._connection.dialect.name)
         if doubted is None:
             self._execute(added, values)
         else:
