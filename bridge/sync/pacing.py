@@ -24,7 +24,9 @@ HELD_UP = "desk_at_its_cap"
 
 def caps(around: Surroundings) -> Mapping[str, int]:
     """The desks with an agreed number of mails an hour; the newest version of the agreement counts."""
-    agreed = ((desk.name, desk.latest.email.most_per_hour) for desk in around.desks.by_name.values())
+    # A desk without any agreement is a poison of its own, which must not hold up the others.
+    desks = (desk for desk in around.desks.by_name.values() if desk.agreements)
+    agreed = ((desk.name, desk.latest.email.most_per_hour) for desk in desks)
     return {name: most for name, most in agreed if most is not None}
 
 
