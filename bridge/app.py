@@ -17,6 +17,7 @@ from bridge.connectors.email_desk import EmailDesk
 from bridge.connectors.mail.collecting import MailboxCollector
 from bridge.connectors.mail.links import Links
 from bridge.connectors.mail.reading import MailReader
+from bridge.connectors.mail.scanning import Clamd, Command, MailScanner
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
 from bridge.connectors.mail.writing import Writer
@@ -38,6 +39,7 @@ from bridge.settings import (
     JwtGrant,
     PasswordGrant,
     RefreshGrant,
+    ScanSettings,
     SourceSettings,
 )
 from bridge.store import SqlStore, open_store
@@ -76,6 +78,7 @@ class Mail:
     reader: MailReader
     connectors: dict[DeskName, DeskConnector]
     collector: MailboxCollector
+    scanner: MailScanner | None
 
 
 class Application:
@@ -133,6 +136,7 @@ class Application:
             connectors=self.mail.connectors,
             collectors=[self.mail.collector],
             reader=self.mail.reader,
+            scanner=self.mail.scanner,
             alerts=AlertSender(
                 settings=self.mail.settings,
                 mail=configured.alerts.mail,
@@ -259,7 +263,16 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
         name: EmailDesk(name, desk.latest.email, settings, writer=writer, reader=reader)
         for name, desk in configuration.desks.by_name.items()
     }
-    return Mail(settings, reader, connectors, MailboxCollector(settings, store))
+    return Mail(settings, reader, connectors, MailboxCollector(settings, store), _scanner(configured.scan))
+
+
+def _scanner(configured: ScanSettings | None) -> MailScanner | None:
+    if configured is None:
+        return None
+    seconds = configured.timeout.total_seconds()
+    if configured.clamd is not None:
+        return MailScanner(Clamd(configured.clamd, seconds))
+    return MailScanner(Command(configured.command, seconds))
 
 
 def links(configuration: Configuration) -> Links | None:

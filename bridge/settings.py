@@ -151,6 +151,15 @@ class ReconcileSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanSettings:
+    """The scanner of inbound mails: clamd at a socket's path or at host and port, or a command."""
+
+    clamd: Path | tuple[str, int] | None
+    command: tuple[str, ...]
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class MailSettings:
     """The bridge's own mailbox."""
 
@@ -176,6 +185,8 @@ class MailSettings:
     authserv_id: str
     #: whether each mail has an envelope sender of its own
     verp: bool
+    #: looks through inbound mails; None where the site has none
+    scan: ScanSettings | None
 
 
 @dataclass(frozen=True, slots=True)

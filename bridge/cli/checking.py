@@ -163,3 +163,7 @@ def _far_sides(application: Application, write: Sequence[str]) -> Iterator[Check
     for connector in application.mail.connectors.values():
         yield from connector.check()
     yield from application.mail.collector.check()
+    if application.mail.scanner is None:
+        yield CheckResult("scanner", WARNING, "inbound files are not scanned", "add mail.scan with clamd or a command")
+    else:
+        yield from application.mail.scanner.check()

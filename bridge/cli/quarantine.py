@@ -70,7 +70,7 @@ def _row(tx: Transaction, item: InboxItem) -> dict[str, Json]:
 
 
 def show(context: typer.Context, number: Number, as_json: AsJson = False) -> None:
-    """Show one item: how it is read, and what it says."""
+    """Show one item: how it is read, and what it says. What a scanner finds something in is not shown as it came."""
     from bridge.cli.mail import described
 
     session = session_of(context)
@@ -78,15 +78,23 @@ def show(context: typer.Context, number: Number, as_json: AsJson = False) -> Non
         item = _item(tx, number)
         told = _row(tx, item)
         reading = None if item.source.startswith(_FROM_SERVICENOW) else _read(application, tx, item)
+    found = _found(application, item) if reading else ""
+    raw = "" if found else item.raw.decode("utf-8", "replace")
     if as_json:
-        print_json(
-            told | {"reading": described(reading) if reading else None, "raw": item.raw.decode("utf-8", "replace")}
-        )
+        print_json(told | {"reading": described(reading) if reading else None, "found": found, "raw": raw})
         return
     print_mapping({name.replace("_", " "): value for name, value in told.items()})
     if reading is not None:
         print_mapping({"from": reading.sender, "read as": reading.kind, "why": reading.reasons})
-    print_lines("", reading.text if reading else item.raw.decode("utf-8", "replace"))
+    if found:
+        print_mapping({"the scanner found": found})
+    print_lines("", reading.text if reading else raw)
+
+
+def _found(application: Application, item: InboxItem) -> str:
+    """What the scanner knows today about a mail, whatever it knew when the mail came. Raises what `Scanner` does."""
+    scanner = application.around.scanner
+    return scanner.scan(item.raw) if scanner else ""
 
 
 def apply(

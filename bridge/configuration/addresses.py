@@ -90,10 +90,29 @@ def mail_url(*schemes: str) -> Callable[[object], str]:
     return read_mail_url
 
 
+@dataclass(frozen=True, slots=True)
+class SocketFile:
+    """A socket in the file system."""
+
+    path: str
+
+
+def clamd(value: object) -> SocketFile | HostPort:
+    """Where clamd listens: unix:///run/clamav/clamd.ctl, or tcp://127.0.0.1:3310."""
+    remedy = "write unix:///run/clamav/clamd.ctl, or tcp://host:3310"
+    scheme, _, place = read_text(value, "place of clamd", remedy).partition("://")
+    if scheme == "unix" and place.startswith("/"):
+        return SocketFile(place)
+    if scheme != "tcp":
+        raise WrongValue(f"{value!r} is no place of clamd", remedy)
+    return listener(place)
+
+
 Address = Annotated[str, *written(address, r"^\S+@\S+$", "servicedesk@example.org")]
 Domain = Annotated[str, *written(domain, r"^[^@\s]+$", "example.org")]
 Allowed = Annotated[str, *written(allowed, r"^\S*@\S+$", "@example.org")]
 Listen = Annotated[HostPort, *written(listener, r"^.+:\d{1,5}$", "127.0.0.1:8600")]
+ClamdPlace = Annotated[SocketFile | HostPort, *written(clamd, r"^(unix:///|tcp://).+$", "unix:///run/clamav/clamd.ctl")]
 InstanceUrl = Annotated[str, *written(instance_url, r"^https?://[^/\s]+/?$", "https://example.service-now.com")]
 SmtpUrl = Annotated[
     str, *written(mail_url("smtps", "smtp", "smtp+plain"), r"^smtp(s|\+plain)?://.+$", "smtps://mail.example.org")

@@ -14,6 +14,7 @@ from bridge.configuration.process_models import (
     DeliveryModel,
     MailModel,
     ReconcileModel,
+    ScanModel,
     ServiceNowModel,
     SourceModel,
     SweepModel,
@@ -30,6 +31,7 @@ from bridge.settings import (
     Listener,
     MailSettings,
     ReconcileSettings,
+    ScanSettings,
     ServiceNowSettings,
     SourceSettings,
     SweepSettings,
@@ -139,7 +141,14 @@ def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
         largest_mail=model.largest_mail,
         authserv_id=model.authserv_id,
         verp=model.verp,
+        scan=_scan(model.scan) if model.scan else None,
     )
+
+
+def _scan(model: ScanModel) -> ScanSettings:
+    place = model.clamd
+    found = (place.host, place.port) if isinstance(place, HostPort) else Path(place.path) if place else None
+    return ScanSettings(found, tuple(model.command), model.timeout)
 
 
 def _existing_file(name: str) -> Path | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from bridge.configuration.addresses import Address, Allowed, ImapUrl, InstanceUrl, Listen, SmtpUrl
+from bridge.configuration.addresses import Address, Allowed, ClamdPlace, ImapUrl, InstanceUrl, Listen, SmtpUrl
 from bridge.configuration.login_models import LoginModel
 from bridge.configuration.secrecy import Secret, StoreUrl
 from bridge.configuration.strict import Strict
@@ -21,6 +21,7 @@ from bridge.configuration.written import (
     SimpleName,
     Size,
     Table,
+    WrongValue,
 )
 from bridge.mapping.expressions import FieldKind
 
@@ -102,6 +103,24 @@ class ReconcileModel(Strict):
     back: PositiveDuration = Field(timedelta(days=7), description="How far back the mailbox is compared.")
 
 
+class ScanModel(Strict):
+    """What looks through inbound mails before they are read: clamd, or a command."""
+
+    clamd: ClamdPlace | None = Field(None, description="Where ClamAV's daemon listens.")
+    command: list[str] = Field(
+        [],
+        description="A program and its arguments, run without a shell: gets the bytes on its standard input, exits "
+        "with 0 for nothing and 1 for something harmful, which its first line names; anything else is a failure.",
+    )
+    timeout: PositiveDuration = Field(timedelta(seconds=60), description="Longest time for a mail or one of its parts.")
+
+    @model_validator(mode="after")
+    def _one_scanner(self) -> Self:
+        if (self.clamd is None) == (not self.command):
+            raise WrongValue("mail.scan names one scanner", "write either clamd: with its place, or command: as a list")
+        return self
+
+
 class MailModel(Strict):
     """The bridge's own mailbox."""
 
@@ -139,6 +158,7 @@ class MailModel(Strict):
         description="Send each mail from an address of its own (`local+…@domain`), so that a bounce which quotes "
         "nothing still names it. The mail server must deliver such addresses to the mailbox.",
     )
+    scan: ScanModel | None = Field(None, description="Looks through inbound mails; `check` warns if it is left out.")
 
 
 class AlertsModel(Strict):

@@ -88,6 +88,12 @@ class CallBudgetSpent(TryLater):
     code = "call_budget_spent"
 
 
+class ScannerAway(TryLater):
+    """No inbound mail can be scanned now: they wait, none is passed."""
+
+    code = "scanner_away"
+
+
 class OutcomeUnknown(BridgeError):
     """The request may or may not have been carried out (lost answer, 5xx, HTML, 202): ask before doing it again."""
 

@@ -20,6 +20,7 @@ from bridge.ports.desks import (
     ReadAttachment,
     Reader,
     Reading,
+    Scanner,
     Verdict,
 )
 from bridge.ports.restored import RESTORED, Restored
@@ -84,6 +85,7 @@ __all__ = [
     "Reading",
     "RecordWrite",
     "Restored",
+    "Scanner",
     "Stamp",
     "Stamps",
     "Store",

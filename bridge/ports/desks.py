@@ -218,6 +218,17 @@ class Reader(Protocol):
         ...
 
 
+class Scanner(Protocol):
+    """Knows harmful files."""
+
+    def scan(self, raw: bytes) -> str:
+        """The name of what is found in a mail or one of its parts; empty if nothing is.
+
+        Raises `ScannerAway` while nothing can be scanned, `FarSideError` for a mail that cannot be.
+        """
+        ...
+
+
 class Alerts(Protocol):
     """Where alarms go."""
 

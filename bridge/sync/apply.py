@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from bridge.domain.errors import BridgeError, StoreUnavailable
+from bridge.domain.errors import BridgeError, ScannerAway, StoreUnavailable
 from bridge.domain.ids import SysId
 from bridge.mapping.answers import LINK_SOURCE
 from bridge.mapping.entries import ATTACHMENT_SOURCE, JOURNAL_SOURCE
@@ -41,6 +41,8 @@ class ApplyReport:
     #: items that wait because a far side could not be asked, and their cases, which are not decided upon meanwhile
     waiting: set[int] = field(default_factory=set)
     held: set[SysId] = field(default_factory=set)
+    #: no mail can be scanned: all of them wait, so that none overtakes another
+    unscanned: bool = False
 
 
 def apply(around: Surroundings, roster: Roster) -> ApplyReport:
@@ -61,13 +63,18 @@ def apply(around: Surroundings, roster: Roster) -> ApplyReport:
 
 
 def _take(around: Surroundings, roster: Roster, item: InboxItem, report: ApplyReport) -> None:
-    if item.case in report.held:
+    if item.case in report.held or (report.unscanned and _step(item) is _apply_mail):
         report.waiting.add(item.id)
         return
     try:
         state = apply_item(around, roster, item)
     except StoreUnavailable:
         raise
+    except ScannerAway as error:
+        report.unscanned = True
+        report.waiting.add(item.id)
+        _tell_of_scanner(around, error)
+        return
     except BridgeError as error:
         log.warning("item_waits", item=item.id, source=item.source, error=error.code)
         report.waiting.add(item.id)
@@ -76,6 +83,13 @@ def _take(around: Surroundings, roster: Roster, item: InboxItem, report: ApplyRe
         return
     report.applied += 1
     report.quarantined += state is InboxState.QUARANTINED
+
+
+def _tell_of_scanner(around: Surroundings, error: ScannerAway) -> None:
+    """People are told once a day for as long as no mail gets through."""
+    log.warning(error.code, error=error.message)
+    with around.store.transaction() as tx:
+        raise_alert(tx, around.instance, error.code, error.message, cause=f"{error.code}/{tx.now().date().isoformat()}")
 
 
 def apply_item(around: Surroundings, roster: Roster, item: InboxItem) -> InboxState:
@@ -92,7 +106,14 @@ def apply_item(around: Surroundings, roster: Roster, item: InboxItem) -> InboxSt
 
 
 def _step(item: InboxItem) -> Step:
-    return _STEPS.get(item.source, apply_reply)
+    return _STEPS.get(item.source, _apply_mail)
+
+
+def _apply_mail(around: Surroundings, roster: Roster, item: InboxItem) -> InboxState:
+    """A mail is looked through first; one with something harmful in it is used for nothing."""
+    if around.scanner is not None and (found := around.scanner.scan(item.raw)):
+        return _quarantine(around, item, f"the scanner found {found}")
+    return apply_reply(around, roster, item)
 
 
 def _quarantine(around: Surroundings, item: InboxItem, why: str) -> InboxState:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bridge.domain.ids import DeskName
 from bridge.mapping.routing import Router
-from bridge.ports import Alerts, CaseSource, Collector, DeskConnector, Desks, Random, Reader, Store, Stream
+from bridge.ports import Alerts, CaseSource, Collector, DeskConnector, Desks, Random, Reader, Scanner, Store, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,8 @@ class Surroundings:
     sweeping: Sweeping = Sweeping()
     reconciling: Reconciling = Reconciling()
     reminding: Reminding = Reminding()
+    #: looks through mails before they are read; None where the site has none
+    scanner: Scanner | None = None
     #: deliveries under way at once
     concurrency: int = 4
 

@@ -272,6 +272,20 @@ MISTAKES = {
         "is no address of a mail server",
         "smtps://host",
     ),
+    "clamd at a place that is none": (
+        "bridge.yaml",
+        "smtp: smtps://mail.example.org",
+        "smtp: smtps://mail.example.org\n  scan: {clamd: /run/clamav/clamd.ctl}",
+        "is no place of clamd",
+        "unix:///run/clamav/clamd.ctl",
+    ),
+    "two scanners": (
+        "bridge.yaml",
+        "smtp: smtps://mail.example.org",
+        'smtp: smtps://mail.example.org\n  scan: {clamd: "tcp://127.0.0.1:3310", command: [clamscan, "-"]}',
+        "names one scanner",
+        "write either clamd: with its place, or command: as a list",
+    ),
     "mail without protection": (
         "bridge.yaml",
         "smtp: smtps://",
