@@ -52,6 +52,7 @@ OPERATORS: dict[str, str] = {
     "MORETHAN": "MORETHAN",
     "LESSTHAN": "LESSTHAN",
     "DYNAMIC": "DYNAMIC",
+    "INSTANCEOF": "INSTANCEOF",
 }
 _FIELD = r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*"
 _TERM = re.compile(

@@ -108,6 +108,11 @@ class Compiler:
             return self._two_fields(table, alias, term, leaf)
         if term.operator in ("MORETHAN", "LESSTHAN"):
             return self._apart(table, alias, term)
+        if term.operator == "INSTANCEOF":
+            kinds = self._schema.kinds_of(term.value.strip())
+            if not kinds:
+                return NEVER
+            term = Term(term.path, "IN", ",".join(kinds))
         target = self._schema.target(leaf)
         path = term.path
         if target and term.operator in DISPLAY_OPERATORS:

@@ -102,6 +102,10 @@ class Schema:
         """The table of that name, or None."""
         return self.tables.get(name)
 
+    def kinds_of(self, name: str) -> list[str]:
+        """A table and those that extend it, by name; nothing for a table that is not declared."""
+        return [table.name for table in self.tables.values() if name in (table.name, table.extends)]
+
     def target(self, column: Field) -> Table | None:
         """The table that a reference field points to, or None when it is no reference or the table is not declared."""
         return self.tables.get(column.reference) if column.kind == "reference" else None

@@ -46,7 +46,7 @@ def cases(instance):
         "c": {"priority": "10", "short_description": "", "active": "", "opened_at": "2026-03-04 05:06:07"},
         "d": {"priority": "", "short_description": "100% of_x", "opened_at": "2026-03-05 00:00:00", "active": "true"},
     }
-    stamps = {"sys_updated_on": "2026-01-01 00:00:00"}
+    stamps = {"sys_updated_on": "2026-01-01 00:00:00", "sys_class_name": CASE}
     for number, row in rows.items():
         put(instance, CASE, number=number, **{"opened_at": "", "description": "No readings"} | row | stamps)
 
@@ -109,6 +109,10 @@ def cases(instance):
         ("active=true^priority=1^ORpriority=2", "a"),
         ("active=true^NQpriority=2", "abd"),
         ("active=true^EQ", "ad"),
+        ("sys_class_nameINSTANCEOFtask", "abcd"),
+        (f"sys_class_nameINSTANCEOF{CASE}^priority=1", "a"),
+        ("sys_class_nameINSTANCEOFincident", ""),
+        ("sys_class_nameINSTANCEOFnothing", ""),
         ("nonsense=1", "abcd"),
         ("nonsense=1^ORpriority=1", "a"),
         ("active=true^nonsense.deeper=1", "ad"),
