@@ -20,6 +20,7 @@ from bridge.connectors.mail.reading import MailReader
 from bridge.connectors.mail.scanning import Clamd, Command, MailScanner
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
+from bridge.connectors.mail.watching import MailboxWatch
 from bridge.connectors.mail.writing import Writer
 from bridge.connectors.servicenow import Connection, Login, ServiceNow
 from bridge.connectors.snow.grants import ByAssertion, ByClient, ByPassword, ByRefreshToken, Client, Grant
@@ -123,7 +124,12 @@ class Application:
                 every=min(5 * self.configuration.tick, _LONGEST_SILENCE),
                 share_among=self.servicenow.share_among,
             ),
+            watches=self._watches(),
         )
+
+    def _watches(self) -> list[MailboxWatch]:
+        mail = self.configuration.mail
+        return [MailboxWatch(self.mail.settings, retry=mail.every)] if mail and mail.idle else []
 
     def _surroundings(self) -> Surroundings:
         configured = self.configuration

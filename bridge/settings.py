@@ -174,6 +174,8 @@ class MailSettings:
     timeout: timedelta
     #: how often the mailbox is looked into
     every: timedelta
+    #: whether the server is asked to tell by itself when a mail comes
+    idle: bool
     #: outside production nothing is sent to anybody else: addresses, `@domain`, or patterns with `*`
     allow: tuple[str, ...]
     allow_plaintext: bool

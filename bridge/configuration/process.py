@@ -135,6 +135,7 @@ def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
         folder=model.folder,
         timeout=model.timeout,
         every=model.every,
+        idle=model.idle,
         allow=tuple(model.allow),
         allow_plaintext=model.allow_plaintext,
         ca_file=_existing_file(model.ca_file),

@@ -139,6 +139,10 @@ class MailModel(Strict):
     folder: str = Field("INBOX", description="The mailbox's folder.")
     timeout: PositiveDuration = Field(timedelta(seconds=30), description="Longest time for an answer of a mail server.")
     every: PositiveDuration = Field(timedelta(seconds=30), description="How often the mailbox is looked into.")
+    idle: bool = Field(
+        default=True,
+        description="Where the server offers IDLE, wait there besides, so that a mail is read when it comes.",
+    )
     allow: list[Allowed] = Field(
         [],
         description="Outside production mail goes only to these addresses, domains (`@example.org`) and patterns "

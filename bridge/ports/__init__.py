@@ -22,6 +22,7 @@ from bridge.ports.desks import (
     Reading,
     Scanner,
     Verdict,
+    Watch,
 )
 from bridge.ports.restored import RESTORED, Restored
 from bridge.ports.servicenow import (
@@ -96,5 +97,6 @@ __all__ = [
     "Verdict",
     "Waiting",
     "WaitingFor",
+    "Watch",
     "Window",
 ]

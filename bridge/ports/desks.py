@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Event
 from typing import Any, Literal, Protocol, TypeAlias
 
 from bridge.domain.delivery import Delivery, Receipt
@@ -207,6 +208,14 @@ class Collector(Protocol):
 
         Nothing is kept or marked. Raises `TryLater`.
         """
+        ...
+
+
+class Watch(Protocol):
+    """Something that notices at once when there is something to collect."""
+
+    def watch(self, arrived: Callable[[], object], stopping: Event) -> None:
+        """Call `arrived` whenever there may be something new, until stopped; ends before where it cannot be noticed."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
@@ -19,23 +19,36 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge.domain.errors import BridgeError, StoreNotWritable
-from bridge.ports import Store
+from bridge.ports import Store, Watch
 from bridge.sync.cycle import Cycle, steps
 from bridge.sync.replicas import Replica
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
 
+#: Seconds that a watch has to take leave of its server.
+_GOODBYE = 2.0
+
 
 class Service:
     """Runs until it is told to stop, then finishes what is under way."""
 
-    def __init__(self, around: Surroundings, *, tick: float, collect_every: float, replica: Replica) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        *,
+        tick: float,
+        collect_every: float,
+        replica: Replica,
+        watches: Sequence[Watch] = (),
+    ) -> None:
         self._around = around
         self._cycle = Cycle(around)
         self._tick = tick
         self._collect_every = collect_every
         self._replica = replica
+        self._watches = watches
+        self._collecting = threading.Lock()
         self._stopping = threading.Event()
         self._failures: list[StoreNotWritable] = []
 
@@ -50,11 +63,21 @@ class Service:
             self._guarded("start", step)()
         scheduler = self._scheduler()
         scheduler.start()
+        collect = self._guarded("collect", self._led("collect", self._collect))
+        watching = [
+            threading.Thread(target=one.watch, args=(collect, self._stopping), daemon=True) for one in self._watches
+        ]
+        for thread in watching:
+            thread.start()
         log.info("service_started", worker=self._around.worker, jobs=[job.id for job in scheduler.get_jobs()])
         self._stopping.wait()
         log.info("service_draining")
         scheduler.shutdown(wait=True)
-        self._leave()
+        for thread in watching:
+            thread.join(_GOODBYE)
+        with self._collecting:
+            # A watch that still speaks to its server has nothing under way that could be lost.
+            self._leave()
         log.info("service_stopped")
         if self._failures:
             raise self._failures[0]
@@ -83,7 +106,7 @@ class Service:
     def _scheduler(self) -> BackgroundScheduler:
         jobs: dict[str, tuple[float, Callable[[], Any]]] = {
             **{name: (every, self._led(name, do)) for name, (every, do) in steps(self._cycle, self._around).items()},
-            "collect": (self._collect_every, self._led("collect", self._cycle.collect)),
+            "collect": (self._collect_every, self._led("collect", self._collect)),
             "work": (self._tick, lambda: self._cycle.work(stop=self._stopping.is_set)),
             "beat": (self._replica.every.total_seconds(), self._replica.beat),
             "share": (self._tick, self._replica.share),
@@ -98,6 +121,11 @@ class Service:
                 self._guarded(name, do), "interval", seconds=every, id=name, next_run_time=_at_once(scheduler)
             )
         return scheduler
+
+    def _collect(self) -> None:
+        # Not passed over while another pass is under way: it may have looked before the mail came that is told of now.
+        with self._collecting:
+            self._cycle.collect()
 
     def _leave(self) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import imaplib
 import re
+import select
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Mailbox:
     """An open mailbox. Every call may raise one of `LOST`."""
 
     def __init__(self, connection: BaseMailBox, name: str) -> None:
+        self._connection = connection
         self._client = connection.client
         connection.folder.set(name)
         answer = self._client.response("UIDVALIDITY")[1]
@@ -77,6 +79,28 @@ class Mailbox:
         wanted = sorted(uids)
         if wanted:
             self._uid("STORE", _set(wanted), "+FLAGS.SILENT", r"(\Seen)")
+
+    def can_idle(self) -> bool:
+        """Whether the server offers IDLE (RFC 2177) to who has logged in."""
+        _, data = self._client.capability()
+        return any(b"IDLE" in _words(line.upper()) for line in data if isinstance(line, bytes))
+
+    @contextmanager
+    def idling(self) -> Iterator[None]:
+        """For the length of the block the server tells by itself what happens here; no other call may be made."""
+        self._connection.idle.start()  # type: ignore[no-untyped-call]  # imap-tools publishes none for it
+        try:
+            yield
+        finally:
+            self._client.send(b"DONE\r\n")
+
+    def heard(self, seconds: float) -> bool:
+        """Whether the server says anything within some time; what it says is not looked at."""
+        if not select.select([self._client.sock], [], [], seconds)[0]:
+            return False
+        if not self._client.readline():
+            raise imaplib.IMAP4.abort("the server closed the connection")
+        return True
 
     def _uid(self, command: str, *arguments: str) -> list[object]:
         kind, data = self._client.uid(command, *arguments)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,19 +51,32 @@ def wait_for(condition, seconds=20):
 
 
 @pytest.fixture
-def running(bench):
+def running_for(bench):
+    """Starts the service as a process of its own."""
+
+    @contextmanager
+    def start(*, every):
+        bench.bridge["mail"]["every"] = every
+        bench.write()
+        command = [sys.executable, "-m", "bridge.cli", "--config", bench.config, "--operator", "systemd"]
+        with (bench.folder / "run.log").open("wb") as log:
+            process = subprocess.Popen([*command, "--log-format", "json", "run"], stdout=subprocess.PIPE, stderr=log)
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+                process.stdout.close()
+
+    return start
+
+
+@pytest.fixture
+def running(running_for):
     """The service as a process of its own."""
-    bench.bridge["mail"]["every"] = "1s"
-    bench.write()
-    log = (bench.folder / "run.log").open("wb")
-    command = [sys.executable, "-m", "bridge.cli", "--config", bench.config, "--operator", "systemd"]
-    process = subprocess.Popen([*command, "--log-format", "json", "run"], stdout=subprocess.PIPE, stderr=log)
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.wait()
-    process.stdout.close()
-    log.close()
+    with running_for(every="1s") as process:
+        yield process
 
 
 def test_run_works_until_it_is_told_to_stop_and_ends_with_0(bench, running):
@@ -86,6 +100,17 @@ def test_run_works_until_it_is_told_to_stop_and_ends_with_0(bench, running):
 def logged(bench, event):
     log = (bench.folder / "run.log").read_text()
     return any(json.loads(line)["event"] == event for line in log.splitlines(keepends=True) if line.endswith("\n"))
+
+
+def test_a_mail_is_read_when_it_comes_and_not_at_the_next_look(bench, running_for):
+    """The mailbox is looked into once an hour; the server tells in between."""
+    with running_for(every="1h") as process:
+        bench.raise_case()
+        wait_for(lambda: bench.sent_to(DCC))
+        bench.reply(DCC, "#acknowledge")
+        wait_for(lambda: [one["state"] for one in bench.json("engagements")] == ["acknowledged"], 60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
 
 
 def test_no_thread_of_the_service_takes_the_stop_signals_as_an_interruption(bench, running):

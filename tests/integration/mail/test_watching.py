@@ -1,0 +1,88 @@
+"""The server says when a mail comes: the sandbox's and Dovecot; whatever breaks, polling is not touched."""
+
+import queue
+import socketserver
+import threading
+from contextlib import contextmanager
+from datetime import timedelta
+
+from bridge.connectors.mail.watching import MailboxWatch
+from tests.servers.tcp_proxy import Fault, FaultProxy
+
+MAIL = b"From: desk@dcc.example\r\nMessage-ID: <1@dcc.example>\r\nSubject: hello\r\n\r\nhello\r\n"
+NEVER, SOON = timedelta(hours=1), timedelta(milliseconds=50)
+PATIENCE = 60
+
+
+@contextmanager
+def watching(settings, **changes):
+    """A watch in a thread of its own; yields what it tells, and ends it."""
+    told: queue.Queue[str] = queue.Queue()
+    stopping = threading.Event()
+    watch = MailboxWatch(settings, **({"retry": NEVER} | changes))
+    thread = threading.Thread(target=watch.watch, args=(lambda: told.put("arrived"), stopping))
+    thread.start()
+    try:
+        yield told
+    finally:
+        stopping.set()
+        thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def test_it_tells_when_it_begins_and_when_a_mail_comes(provider):
+    address = provider.new_address()
+    with watching(provider.settings(address)) as told:
+        told.get(timeout=PATIENCE)
+        assert told.empty()
+        provider.put(address, MAIL)
+        told.get(timeout=PATIENCE)
+
+
+def test_a_lost_server_is_found_again(provider):
+    address = provider.new_address()
+    with FaultProxy(provider.imap_port) as proxy:
+        settings = provider.settings(address, imap_url=f"imap+plain://127.0.0.1:{proxy.port}")
+        with watching(settings, retry=SOON) as told:
+            told.get(timeout=PATIENCE)
+            proxy.set(Fault.CUT)
+            proxy.set(Fault.NONE)
+            told.get(timeout=PATIENCE)  # it may have come while nobody listened
+            provider.put(address, MAIL)
+            told.get(timeout=PATIENCE)
+
+
+def test_it_begins_anew_before_the_server_loses_patience(provider):
+    address = provider.new_address()
+    with watching(provider.settings(address), renewed_after=SOON) as told:
+        for _ in range(3):
+            told.get(timeout=PATIENCE)
+
+
+class _WithoutIdle(socketserver.StreamRequestHandler):
+    """An IMAP server that has no IDLE."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"* OK ready\r\n")
+        for line in self.rfile:
+            tag, command = line.split()[:2]
+            told = {b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLELESS\r\n", b"IDLE": b"* BAD no\r\n"}.get(command, b"")
+            self.wfile.write(told + tag + b" OK done\r\n")
+
+
+def test_a_server_without_idle_is_left_to_polling(sandbox):
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _WithoutIdle) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        serving.start()
+        settings = sandbox.settings("box@mail.example", imap_url=f"imap+plain://127.0.0.1:{server.server_address[1]}")
+        told: list[str] = []
+        MailboxWatch(settings, retry=NEVER).watch(lambda: told.append("arrived"), threading.Event())
+        server.shutdown()
+        serving.join(PATIENCE)
+    assert told == []
+
+
+def test_a_stopped_watch_of_a_server_that_is_away_ends(sandbox):
+    settings = sandbox.settings("box@mail.example", imap_url="imap+plain://127.0.0.1:9")
+    with watching(settings) as told:
+        assert told.empty()
