@@ -59,27 +59,65 @@ def test_it_begins_anew_before_the_server_loses_patience(provider):
             told.get(timeout=PATIENCE)
 
 
-class _WithoutIdle(socketserver.StreamRequestHandler):
-    """An IMAP server that has no IDLE."""
+class _Scripted(socketserver.StreamRequestHandler):
+    """As much of an IMAP server as opens a mailbox; where it has IDLE, it hangs up once it is asked for."""
+
+    server: "_Server"
 
     def handle(self) -> None:
+        self.server.connections.put(1)
         self.wfile.write(b"* OK ready\r\n")
         for line in self.rfile:
             tag, command = line.split()[:2]
-            told = {b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLELESS\r\n", b"IDLE": b"* BAD no\r\n"}.get(command, b"")
+            if command == b"IDLE":
+                self.wfile.write(b"+ idling\r\n")
+                return
+            told = b"* CAPABILITY IMAP4rev1 " + self.server.offers + b"\r\n" if command == b"CAPABILITY" else b""
             self.wfile.write(told + tag + b" OK done\r\n")
 
 
-def test_a_server_without_idle_is_left_to_polling(sandbox):
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _WithoutIdle) as server:
+class _Server(socketserver.ThreadingTCPServer):
+    offers = b""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Scripted)
+        self.connections: queue.Queue[int] = queue.Queue()
+
+
+@contextmanager
+def scripted(offers):
+    with _Server() as server:
+        server.offers = offers
         serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         serving.start()
-        settings = sandbox.settings("box@mail.example", imap_url=f"imap+plain://127.0.0.1:{server.server_address[1]}")
-        told: list[str] = []
-        MailboxWatch(settings, retry=NEVER).watch(lambda: told.append("arrived"), threading.Event())
-        server.shutdown()
-        serving.join(PATIENCE)
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            serving.join(PATIENCE)
+
+
+def at(server, provider):
+    return provider.settings("box@mail.example", imap_url=f"imap+plain://127.0.0.1:{server.server_address[1]}")
+
+
+def test_a_server_without_idle_is_left_to_polling(sandbox):
+    told: list[str] = []
+    with scripted(b"IDLELESS") as server:
+        watch = MailboxWatch(at(server, sandbox), retry=NEVER)
+        thread = threading.Thread(
+            target=watch.watch, args=(lambda: told.append("arrived"), threading.Event()), daemon=True
+        )
+        thread.start()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
     assert told == []
+
+
+def test_a_server_that_hangs_up_is_called_again(sandbox):
+    with scripted(b"IDLE") as server, watching(at(server, sandbox), retry=SOON):
+        for _ in range(3):
+            server.connections.get(timeout=PATIENCE)
 
 
 def test_a_stopped_watch_of_a_server_that_is_away_ends(sandbox):
