@@ -94,6 +94,12 @@ class ScannerAway(TryLater):
     code = "scanner_away"
 
 
+class NotBegun(TryLater):
+    """Our own time was over before it was sent, which says nothing about the far side."""
+
+    code = "not_begun"
+
+
 class OutcomeUnknown(BridgeError):
     """The request may or may not have been carried out (lost answer, 5xx, HTML, 202): ask before doing it again."""
 

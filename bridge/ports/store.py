@@ -240,6 +240,10 @@ class Transaction(Correspondence, Protocol):
         """Write the end of an attempt or settlement, give the claim back; raises `StaleWorker` under an old fence."""
         ...
 
+    def release(self, claim: Claim, retry_at: datetime | None) -> None:
+        """Give a claim back without an attempt."""
+        ...
+
     def prove_delivered(self, delivery: DeliveryId) -> None:
         """The far side's own words show that a delivery arrived: settled as done, whoever holds it."""
         ...

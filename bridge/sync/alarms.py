@@ -9,8 +9,7 @@ import structlog
 
 from bridge.domain.delivery import Claim, Receipt
 from bridge.ports import Frozen, TrailEvent, Transaction
-from bridge.sync.dispatch import CannotAsk
-from bridge.sync.outcomes import Prepared
+from bridge.sync.outcomes import CannotAsk, Prepared
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bridge.domain.errors import StoreError
+from bridge.domain.ids import DeskName
 from bridge.mapping.answers import Answer, answer_of
 from bridge.ports import InboxItem, InboxState, Reading, Transaction
 from bridge.sync.deciding import settled_already, until_settled
@@ -23,13 +24,13 @@ def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem) -> Inbox
     engagement = tx.engagement(answer.engagement)
     if engagement is None:
         raise StoreError(f"item {item.id} answers no engagement", remedy="restore the backup whole")
-    reading = _reading(answer, item)
+    reading = _reading(answer, item, engagement.desk)
     if is_storm(tx, engagement):
         return broken_off(tx, around, item, reading, engagement)
     return take_reading(tx, around, item, reading, engagement, f"desk:{engagement.desk}")
 
 
-def _reading(answer: Answer, item: InboxItem) -> Reading:
+def _reading(answer: Answer, item: InboxItem, desk: DeskName) -> Reading:
     return Reading(
         kind="report",
         verdict="apply",
@@ -40,6 +41,7 @@ def _reading(answer: Answer, item: InboxItem) -> Reading:
         desk_reference=answer.reference,
         text=answer.text,
         authenticated=True,
+        desk=desk,
         at=item.received_at,
         channel="link",
     )

@@ -294,11 +294,11 @@ class Casework:
         return [one for one in self.tx.deliveries(engagement=engagement.id) if one.id in cancelled]
 
     def _send_again(self, engagement: Engagement) -> Engagement:
-        for effect in map(decided_send, self._cancel_unsent(engagement)):
-            engagement = self._send(engagement, effect)
+        for cancelled in self._cancel_unsent(engagement):
+            engagement = self._send(engagement, decided_send(cancelled), replaces=cancelled.id)
         return engagement
 
-    def _send(self, engagement: Engagement, effect: Send) -> Engagement:
+    def _send(self, engagement: Engagement, effect: Send, *, replaces: str = "") -> Engagement:
         row = message_row(self.around.instance, engagement, effect)
         self.tx.enqueue(row)
         engagement = replace(engagement, next_ordinal=engagement.next_ordinal + 1)
@@ -306,7 +306,7 @@ class Casework:
         self._event(
             "message_decided",
             engagement,
-            {"message": effect.message.value, "delivery": row.id},
+            {"message": effect.message.value, "delivery": row.id, **({"replaces": replaces} if replaces else {})},
             {"text": effect.text} if effect.text else {},
         )
         return engagement

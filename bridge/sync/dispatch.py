@@ -20,7 +20,7 @@ from bridge.domain.delivery import SERVICENOW, Claim, DeliveryKind, Receipt
 from bridge.domain.errors import BridgeError, FarSideError, OutcomeUnknown, StaleWorker, TryLater, UntrustedAnswer
 from bridge.ports import Frozen
 from bridge.sync.breaker import Breakers
-from bridge.sync.outcomes import DispatchReport, Outcomes, Performer, Prepared
+from bridge.sync.outcomes import CannotAsk, DispatchReport, Outcomes, Performer, Prepared
 from bridge.sync.pacing import at_their_cap
 from bridge.sync.surroundings import Surroundings
 
@@ -68,12 +68,6 @@ def _outcome(call: Callable[[], T]) -> T | Exception:
         return call()
     except Exception as error:  # noqa: BLE001 - a defect of ours is an end, too, and an attempt must have one
         return error
-
-
-class CannotAsk(BridgeError):
-    """The far side cannot be asked whether it has a delivery (mail): it is sent again and marked as a repeat."""
-
-    code = "cannot_ask"
 
 
 class Dispatcher:
@@ -258,12 +252,24 @@ class Dispatcher:
     def _intend_all(
         self, claims: Sequence[Claim], performer: BatchPerformer, report: DispatchReport
     ) -> list[tuple[Claim, Frozen]]:
-        """Each is decided upon and written down by itself; those that may be attempted now."""
+        """Each is decided upon and written down by itself; those that may be attempted now.
+
+        What was read ages meanwhile: whatever is not decided upon in time is given back, to be read again.
+        """
         timing, blame = self._around.timing, True
         intended: list[tuple[Claim, Frozen]] = []
-        for claim, prepared in zip(claims, performer.prepare_all(claims), strict=True):
+        until = self._now() + timing.margin
+        found = _outcome(lambda: performer.prepare_all(claims))
+        if isinstance(found, Exception):
+            # One of them is poison: each by itself, it stops none of the others.
+            for claim in claims:
+                self._work(claim, report)
+            return []
+        for claim, prepared in zip(claims, found, strict=True):
             with self._guarded(claim, report):
-                if isinstance(prepared, Exception):
+                if intended and self._now() >= until:
+                    self._around.store.release(claim)
+                elif isinstance(prepared, Exception):
                     self._not_prepared(claim, performer, prepared, report, blame=blame)
                     blame = False
                 elif one := performer.intend(claim, prepared, timing.batch_settle_within):
@@ -277,7 +283,12 @@ class Dispatcher:
 
     def _settle_all(self, claims: Sequence[Claim], performer: BatchPerformer, report: DispatchReport) -> None:
         asked_at, blame = self._now(), True
-        for claim, answer in zip(claims, performer.ask_all(claims), strict=True):
+        found = _outcome(lambda: performer.ask_all(claims))
+        if isinstance(found, Exception):
+            for claim in claims:
+                self._work(claim, report)
+            return
+        for claim, answer in zip(claims, found, strict=True):
             with self._guarded(claim, report):
                 self._answered(claim, performer, answer, asked_at, report, blame=blame)
             blame = blame and not isinstance(answer, Exception)

@@ -8,7 +8,7 @@ import structlog
 
 from bridge.domain.agreement import Mode
 from bridge.domain.case import Case
-from bridge.domain.engagement import Engagement, State
+from bridge.domain.engagement import Engagement, Standing, State
 from bridge.domain.facts import Confirm, Engage, Fact, Override, RaiserAnswered, Reject, Report, Tell, Withdraw
 from bridge.domain.ids import DeskName
 from bridge.mapping.entries import attachment_of, journal_of
@@ -267,7 +267,9 @@ def _shared(work: Casework, entry: JournalEntry) -> str:
     for engagement in readers:
         rounds = [one.id for one in work.engagements if one.desk == engagement.desk]
         known = Known(story, rounds)
-        if entry.element != WORK_NOTES and engagement.id not in known.opened:
+        # An opening message that arrived and that no event tells of was settled by a report, a person or a portal.
+        unwritten = engagement.id not in known.opened and engagement.standing is not Standing.SENT
+        if entry.element != WORK_NOTES and unwritten:
             waiting += 1
         elif engagement.state is not State.INCOMPLETE and not known.has(entry):
             text = f"{entry.author}, {entry.created_on:%Y-%m-%d %H:%M} UTC:\n{entry.text}"

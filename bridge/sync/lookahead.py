@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
+import structlog
+
 from bridge.domain.delivery import DeliveryKind
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import SysId
-from bridge.mapping.entries import JOURNAL_SOURCE
-from bridge.ports import AttachmentEntry, CaseSource, JournalEntry
+from bridge.mapping.entries import ATTACHMENT_SOURCE, JOURNAL_SOURCE
+from bridge.ports import AttachmentEntry, CaseSource, JournalEntry, Transaction
 from bridge.sync.surroundings import Surroundings
+
+log = structlog.get_logger()
 
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 #: cases in one go: half of what one query names
@@ -33,9 +37,20 @@ class Papers:
     journal: tuple[JournalEntry, ...]
     #: None where nobody asked for them
     files: tuple[AttachmentEntry, ...] | None
-    #: identities of the entries that had come before the journal was read
+    #: identities of the entries and files that had come before these were read
     had_come: frozenset[str]
     read_at: datetime
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The identities of everything that has come, as far as these papers go."""
+        read = {one.sys_id for one in self.journal} | {one.sys_id for one in self.files or ()}
+        return self.had_come | read
+
+
+def come_so_far(tx: Transaction, case: SysId) -> frozenset[str]:
+    """The entries and files of a case that have come so far."""
+    return tx.identities(case, JOURNAL_SOURCE) | tx.identities(case, ATTACHMENT_SOURCE)
 
 
 class _Entry(Protocol):
@@ -73,13 +88,27 @@ class Lookahead:
             waiting = tx.unattempted(DeliveryKind.MESSAGE, MOST)
             due = (one.case for one in waiting if one.payload["kind"] == MessageKind.OPEN.value and one.case)
             cases = [*dict.fromkeys([case, *due])][:MOST]
-            had_come = {one: tx.identities(one, JOURNAL_SOURCE) for one in cases}
-        journals = _by_case(self._around.source.journals(cases, EVER))
-        held = _by_case(self._around.source.attachments(cases, EVER)) if files else None
+            had_come = {one: come_so_far(tx, one) for one in cases}
+        try:
+            journals, held = self._ask(cases, files=files)
+        except Exception as error:
+            if len(cases) == 1:
+                raise
+            # What one of the others holds may be what cannot be read; that is for its own message to find out.
+            log.warning("not_read_ahead", error=type(error).__name__)
+            cases = [case]
+            journals, held = self._ask(cases, files=files)
         return {
             one: Papers(tuple(journals[one]), None if held is None else tuple(held[one]), had_come[one], now)
             for one in cases
         }
+
+    def _ask(
+        self, cases: Sequence[SysId], *, files: bool
+    ) -> tuple[dict[SysId, list[JournalEntry]], dict[SysId, list[AttachmentEntry]] | None]:
+        source = self._around.source
+        journals = _by_case(source.journals(cases, EVER))
+        return journals, _by_case(source.attachments(cases, EVER)) if files else None
 
 
 def read_papers(source: CaseSource, case: SysId, now: datetime, *, files: bool) -> Papers:

@@ -18,11 +18,11 @@ from bridge.mapping.message import compose
 from bridge.mapping.sharing import NOTHING_SO_FAR, WrittenSoFar
 from bridge.ports import AttachmentEntry, DeskConnector, File, Frozen, OutboundMessage, TrailEvent, Transaction
 from bridge.sync.casework import Casework, Cause
-from bridge.sync.dispatch import CannotAsk
+from bridge.sync.deciding import until_settled
 from bridge.sync.files import shared_files
 from bridge.sync.lookahead import Lookahead, Papers
 from bridge.sync.openings import OPENING_WRITTEN, Known, Opening, opening
-from bridge.sync.outcomes import Prepared
+from bridge.sync.outcomes import CannotAsk, Prepared
 from bridge.sync.pacing import has_room
 from bridge.sync.queued import standing
 from bridge.sync.surroundings import Surroundings
@@ -84,15 +84,20 @@ class MessagePerformer:
 
         Not if they have become out of date meanwhile, or others have sent the desk what it may get in an hour.
         """
-        with self._around.store.transaction() as tx:
-            engagement = _engagement(tx, claim.delivery)
-            current = prepared.opening is None or not prepared.opening.misses(tx, engagement)
-            if current and has_room(tx, self._around, claim.delivery.recipient):
-                if prepared.opening is not None:
-                    tx.record(_told(OPENING_WRITTEN, claim, engagement, prepared.opening.facts()))
-                return tx.intend(claim, prepared.frozen, settle_within)
-        self._around.store.release(claim, retry_at=claim.due)
-        return None
+        return until_settled(self._around, lambda tx: self._intend_once(tx, claim, prepared, settle_within))
+
+    def _intend_once(self, tx: Transaction, claim: Claim, prepared: Prepared, settle_within: timedelta) -> Claim | None:
+        engagement = _engagement(tx, claim.delivery)
+        record = tx.case(engagement.case)
+        current = prepared.opening is None or not prepared.opening.misses(tx, engagement)
+        if not current or not has_room(tx, self._around, claim.delivery.recipient):
+            tx.release(claim, claim.due)
+            return None
+        if prepared.opening is not None and record is not None:
+            tx.record(_told(OPENING_WRITTEN, claim, engagement, prepared.opening.facts()))
+            # The version moves with it: an entry is decided upon before the opening, or after it, never beside it.
+            tx.save_case(record)
+        return tx.intend(claim, prepared.frozen, settle_within)
 
     def perform(self, claim: Claim, frozen: Frozen) -> Receipt:
         """Hand the bytes to the desk's connector."""

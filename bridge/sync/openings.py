@@ -15,10 +15,9 @@ from bridge.domain.agreement import Share
 from bridge.domain.case import format_time, parse_time
 from bridge.domain.engagement import Engagement
 from bridge.domain.ids import EngagementId
-from bridge.mapping.entries import JOURNAL_SOURCE
 from bridge.mapping.sharing import WORK_NOTES, WrittenSoFar, is_shared, written_so_far
-from bridge.ports import JournalEntry, ToldEvent, Transaction
-from bridge.sync.lookahead import EVER, Papers
+from bridge.ports import JournalEntry, ToldEvent, TrailEvent, Transaction
+from bridge.sync.lookahead import EVER, Papers, come_so_far
 
 OPENING_WRITTEN = "opening_written"
 #: entries that the event names, and those of the same second; whatever was created before them is known too
@@ -32,8 +31,8 @@ class Opening:
     so_far: WrittenSoFar
     #: every entry that was seen when it was written, told or not, oldest first
     seen: tuple[JournalEntry, ...]
-    #: identities of the entries that had come by then
-    had_come: frozenset[str]
+    #: identities of the entries and files that it rests on, or that had come by then
+    known: frozenset[str]
 
     def facts(self) -> dict[str, object]:
         """What the trail keeps of it."""
@@ -45,16 +44,26 @@ class Opening:
         return {"entries": [entry.sys_id for entry in named], "and_before": earlier, "told": told}
 
     def misses(self, tx: Transaction, engagement: Engagement) -> bool:
-        """Whether an entry has come meanwhile that it does not know of."""
-        come = tx.identities(engagement.case, JOURNAL_SOURCE)
-        return bool(come - self.had_come - {entry.sys_id for entry in self.seen})
+        """Whether an entry or a file has come meanwhile that it does not know of."""
+        return bool(come_so_far(tx, engagement.case) - self.known)
 
 
 def opening(papers: Papers, share: Share, ours: str, known: Known) -> Opening:
     """What of a case's journal a desk is told; what it knows is not told again."""
     comments = [one for one in papers.journal if one.element != WORK_NOTES and one.author != ours]
     new = [one for one in comments if is_shared(one, share) and not known.has(one)]
-    return Opening(written_so_far(new), papers.journal, papers.had_come)
+    return Opening(written_so_far(new), papers.journal, papers.known)
+
+
+def _tells(event: TrailEvent) -> bool:
+    return event.kind == "message_decided" and event.cause.startswith("journal:")
+
+
+def _void(events: Iterable[TrailEvent]) -> frozenset[str]:
+    """Messages that were cancelled and that nothing replaced: no desk will ever see them."""
+    events = tuple(events)
+    cancelled = {str(event.facts["delivery"]) for event in events if event.kind == "message_cancelled"}
+    return frozenset(cancelled - {str(event.facts.get("replaces")) for event in events})
 
 
 class Known:
@@ -72,14 +81,16 @@ class Known:
         self._before: datetime | None = None
         #: whether the opening message of the given rounds has been written
         self.opened: set[EngagementId] = set()
-        for event in (told.event for told in story):
+        events = [told.event for told in story]
+        void = _void(events)
+        for event in events:
             if event.engagement is None or event.engagement not in rounds:
                 continue
             if event.kind == OPENING_WRITTEN:
                 self.opened.add(event.engagement)
-                if event.engagement != but_openings_of:
+                if event.engagement != but_openings_of and event.cause.removeprefix("delivery:") not in void:
                     self._learn(event.facts["entries"], event.facts["and_before"])
-            elif event.kind == "decided" and event.facts["fact"] == "tell" and event.cause.startswith("journal:"):
+            elif _tells(event) and event.facts["delivery"] not in void:
                 self._entries.add(event.cause.removeprefix("journal:"))
 
     def _learn(self, entries: Iterable[str], before: str) -> None:

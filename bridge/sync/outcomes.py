@@ -14,7 +14,7 @@ import structlog
 
 from bridge.domain.case import Case
 from bridge.domain.delivery import Claim, DeliveryStatus, Receipt
-from bridge.domain.errors import FarSideError, OutcomeUnknown, TryLater
+from bridge.domain.errors import BridgeError, FarSideError, NotBegun, OutcomeUnknown, TryLater
 from bridge.ports import Frozen, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.breaker import Breakers
@@ -71,6 +71,12 @@ class Performer(Protocol):
         ...
 
 
+class CannotAsk(BridgeError):
+    """The far side cannot be asked whether it has a delivery (mail): it is sent again and marked as a repeat."""
+
+    code = "cannot_ask"
+
+
 @dataclass
 class DispatchReport:
     """What one pass did."""
@@ -95,6 +101,8 @@ class Outcomes:
         match outcome:
             case Receipt():
                 self.done(claim, performer, outcome, report)
+            case NotBegun():
+                self.postpone(claim, report, outcome.message, outcome.retry_after)
             case TryLater():
                 self.later(claim, performer, report, outcome, blame=blame)
             case OutcomeUnknown():

@@ -76,7 +76,7 @@ def broken_off(
     tx: Transaction, around: Surroundings, item: InboxItem, reading: Reading, engagement: Engagement
 ) -> InboxState:
     """The breaker: kept for a person, with one alarm an hour, so that no two machines go round through us."""
-    why = f"more than {MOST_AT_ONCE} mails in {STORM.seconds // 60} minutes: machines may be answering each other"
+    why = f"more than {MOST_AT_ONCE} answers in {STORM.seconds // 60} minutes: machines may be answering each other"
     _settle(tx, item, replace(reading, reasons=(*reading.reasons, why)), engagement, InboxState.QUARANTINED)
     raise_alert(
         tx,

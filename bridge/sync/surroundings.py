@@ -48,8 +48,11 @@ class Timing:
 
     @property
     def batch_settle_within(self) -> timedelta:
-        """The same for one of many attempts that were written down together: its call may be the last of them."""
-        return self.batch_timeout + self.far_limit + self.margin
+        """The same for one of many attempts that were written down together, within `margin` of each other.
+
+        Its call may be the last of them.
+        """
+        return self.margin + self.batch_timeout + self.far_limit + self.margin
 
 
 @dataclass(frozen=True, slots=True)

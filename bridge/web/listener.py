@@ -67,7 +67,11 @@ class Listener:
         self._socket = found
         self._thread.start()
         until = time.monotonic() + _START
-        while not self._server.started and self._thread.is_alive() and time.monotonic() < until:
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > until:
+                raise ConfigurationError(
+                    f"the {self._name} listener does not start", remedy="see the log for what it stumbled over"
+                )
             time.sleep(0.01)
         log.info("listener_started", listener=self._name, host=self._place[0], port=self.port)
         return self

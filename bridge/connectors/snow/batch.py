@@ -21,7 +21,7 @@ from requests.structures import CaseInsensitiveDict
 
 from bridge.connectors.snow.answers import Answer, distrust, message_of, refusal, trusted
 from bridge.connectors.snow.session import Session
-from bridge.domain.errors import BridgeError, NotPermitted, OutcomeUnknown, TryLater
+from bridge.domain.errors import BridgeError, NotBegun, NotPermitted, OutcomeUnknown, TryLater
 
 BATCH_PATH = "/api/now/v1/batch"
 """The version is not optional: without it the platform knows no such resource."""
@@ -30,6 +30,8 @@ PARTS = 50
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 #: seconds after which an instance that had no Batch API is asked again
 _ASK_AGAIN = 3600.0
+#: probes in a row without an answer after which plain calls are made instead
+_TRIES = 5
 _PROBE = "/api/now/table/sys_user?sysparm_fields=sys_id&sysparm_limit=1&sysparm_no_count=true"
 
 _log = structlog.get_logger(__name__)
@@ -57,6 +59,7 @@ class Batches:
         self._lock = threading.Lock()
         self._allowed: bool | None = None
         self._learned_at = 0.0
+        self._tried = 0
 
     def send(self, parts: Sequence[Part], within: float) -> list[Outcome]:
         """What became of each part, in their order. No call begins later than `within` seconds from now.
@@ -68,7 +71,7 @@ class Batches:
         outcomes: dict[int, Outcome] = {}
         waiting = list(range(len(parts)))
         try:
-            while len(waiting) > 1 and self._monotonic() < deadline and self.allowed():
+            while len(waiting) > 1 and self.allowed() and self._monotonic() < deadline:
                 told = self._batch({number: parts[number] for number in waiting[:PARTS]})
                 outcomes.update(told)
                 waiting = [number for number in waiting if number not in outcomes]
@@ -88,11 +91,23 @@ class Batches:
         """
         with self._lock:
             if self._allowed is None or (not self._allowed and self._monotonic() - self._learned_at > _ASK_AGAIN):
-                self._allowed = self._probed()
+                self._allowed = self._found_out()
                 self._learned_at = self._monotonic()
                 if not self._allowed:
                     _log.warning("servicenow_batch_refused")
             return self._allowed
+
+    def _found_out(self) -> bool:
+        """A batch that cannot be tried time and again, while plain calls may work, counts as refused for a while."""
+        try:
+            allowed = self._probed()
+        except TryLater:
+            self._tried += 1
+            if self._tried < _TRIES:
+                raise
+            allowed = False
+        self._tried = 0
+        return allowed
 
     def _probed(self) -> bool:
         try:
@@ -121,6 +136,10 @@ class Batches:
     def _refused(self, response: requests.Response, parts: Mapping[int, Part]) -> dict[int, Outcome]:
         """A call that was refused as a whole. What was certainly not begun is sent one by one, without a batch."""
         error = refusal(response, now=self._session.now())
+        if response.status_code in {401, 403}:
+            # The right may have been taken away: what it is now, a batch that only reads finds out.
+            with self._lock:
+                self._allowed = None
         if isinstance(error, TryLater | OutcomeUnknown | NotPermitted):
             return dict.fromkeys(parts, error)
         with self._lock:
@@ -208,5 +227,5 @@ def _unpacked(method: str, answer: Mapping[str, Any], outer: requests.Response) 
     return inner
 
 
-def _no_time() -> TryLater:
-    return TryLater("the time for these calls was over before this one was sent")
+def _no_time() -> NotBegun:
+    return NotBegun("the time for these calls was over before this one was sent")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bridge.domain.errors import CallBudgetSpent, TryLater
+from bridge.domain.errors import CallBudgetSpent, NotBegun, TryLater
 
 _log = structlog.get_logger(__name__)
 
@@ -31,6 +31,8 @@ class Limits:
 
     #: requests at the same time; a node serves four and queues fifty (KB0546297)
     concurrency: int = 4
+    #: seconds to wait for a turn: a write that waited longer would outlast its lease
+    patience: float = 10.0
     #: calls an hour that low priority work respects; None is no limit
     calls_per_hour: int | None = None
     #: the part of them after which work of low priority waits, so that the rest is there for the cases
@@ -44,7 +46,7 @@ class Manners:
     """Asked before each call and told of each answer. Safe for use by several threads."""
 
     def __init__(self, limits: Limits, *, monotonic: Callable[[], float]) -> None:
-        self._slots = _Slots(limits.concurrency)
+        self._slots = _Slots(limits.concurrency, limits.patience)
         self._gate = _Gate(limits, monotonic)
         self._hour = _Hour(limits, monotonic)
 
@@ -91,7 +93,8 @@ class Manners:
 class _Slots:
     """A number of calls at once, halved when the instance is crowded and slowly raised again."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, patience: float) -> None:
+        self._patience = patience
         self._all = self._most = self._limit = most
         self._busy = self._good = 0
         self._changed = threading.Condition()
@@ -99,7 +102,8 @@ class _Slots:
     @contextlib.contextmanager
     def one(self) -> Iterator[None]:
         with self._changed:
-            self._changed.wait_for(lambda: self._busy < self._limit)
+            if not self._changed.wait_for(lambda: self._busy < self._limit, self._patience):
+                raise NotBegun("every call that may be made at once is under way", retry_after=1.0)
             self._busy += 1
         try:
             yield

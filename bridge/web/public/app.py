@@ -27,10 +27,13 @@ from bridge.domain.facts import ReportKind
 from bridge.mapping.answers import Answer, answer_item
 from bridge.ports import Store
 
-#: bytes of a form, characters of what may be written in it
-LARGEST_FORM = 65_536
+#: characters of what may be written in a form
 LONGEST_TEXT = 8_000
 LONGEST_REFERENCE = 80
+#: bytes of a form: a character is up to four, and each of them three when it is sent
+LARGEST_FORM = 12 * LONGEST_TEXT + 4_096
+_MISSING = "Please write a few words, so that the people at work on the case can go on."
+_TOO_LONG = f"This is longer than the {LONGEST_TEXT:,} characters that fit here. Please shorten it, or reply by mail."
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -92,7 +95,7 @@ class _Pages:
     async def refuse(self, _: Request, error: Exception) -> Response:
         """Whatever is not here, or not so."""
         status = error.status_code if isinstance(error, HTTPException) else 404
-        return self._page("refused", status, why=HTTPStatus(status).phrase)
+        return self._page("refused", status, why=HTTPStatus(status).phrase, gone=status == 410, too_large=status == 413)
 
     async def fail(self, request: Request, error: Exception) -> Response:
         """Trouble of ours: nothing was kept, and the desk is told so."""
@@ -105,10 +108,13 @@ class _Pages:
 
     def _take(self, token: str, form: dict[str, str]) -> Response:
         purpose, engagement = self._meant(token)
-        text, reference = form.get("text", "").strip(), form.get("reference", "").strip()
+        # A browser counts the end of a line as one character and sends two (HTML Standard, 4.10.22.8).
+        text, reference = form.get("text", "").replace("\r\n", "\n").strip(), form.get("reference", "").strip()
         if _ASKS[purpose.report] and not text:
-            return self._form(purpose, engagement, form, missing=True)
-        answer = Answer(purpose.engagement, purpose.report, text[:LONGEST_TEXT], reference[:LONGEST_REFERENCE])
+            return self._form(purpose, engagement, form, remark=_MISSING)
+        if len(text) > LONGEST_TEXT or len(reference) > LONGEST_REFERENCE:
+            return self._form(purpose, engagement, form, remark=_TOO_LONG)
+        answer = Answer(purpose.engagement, purpose.report, text, reference)
         self._keep(answer, engagement, f"{token}:{form.get('once', '')}:{text}:{reference}")
         return self._page("taken", 200, **_told(purpose, engagement))
 
@@ -132,15 +138,15 @@ class _Pages:
         log.info("answer_by_link", engagement=engagement.id, report=answer.report.value, new=item is not None)
 
     def _form(
-        self, purpose: Purpose, engagement: Engagement, form: dict[str, str] | None = None, *, missing: bool = False
+        self, purpose: Purpose, engagement: Engagement, form: dict[str, str] | None = None, *, remark: str = ""
     ) -> Response:
         form = form or {}
         return self._page(
             "form",
-            422 if missing else 200,
+            422 if remark else 200,
             **_told(purpose, engagement),
             ask=_ASKS[purpose.report],
-            missing=missing,
+            remark=remark,
             asks_reference=purpose.report is ReportKind.ACKNOWLEDGED,
             text=form.get("text", ""),
             reference=form.get("reference", ""),

@@ -232,19 +232,32 @@ def test_a_page_says_no_more_than_the_mail_and_lets_nobody_else_in(served):
 
 @pytest.mark.parametrize(
     "body, status",
-    [(b"text=" + b"x" * 70_000, 413), (b"text=%ff%fe", 400), (b"&".join([b"a=b"] * 50), 400), (b"\xff\xfe", 400)],
+    [(b"text=" + b"x" * 110_000, 413), (b"text=%ff%fe", 400), (b"&".join([b"a=b"] * 50), 400), (b"\xff\xfe", 400)],
 )
 def test_a_form_that_is_none_of_ours_is_refused_and_nothing_is_kept(served, body, status):
     bench, _, links = served
-    assert requests.post(links["progress"], data=body, timeout=20).status_code == status
+    answer = requests.post(links["progress"], data=body, timeout=20)
+    assert answer.status_code == status
+    assert ("too long" in answer.text) == (status == 413)
     assert waiting(bench) == []
 
 
-def test_long_words_are_cut_where_the_page_says(served):
+@pytest.mark.parametrize("text", ["\n".join(["x" * 79] * 100), "\u6f22" * 8_000, "\U0001f4a1" * 8_000])
+def test_as_many_characters_as_the_page_lets_people_write_are_kept(served, text):
+    """A browser sends the end of a line as two characters, and others in up to twelve bytes."""
     bench, _, links = served
-    assert press(links["progress"], text="y" * 20_000).status_code == 200
+    assert press(links["progress"], text=text.replace("\n", "\r\n")).status_code == 200
     (item,) = waiting(bench)
-    assert json.loads(item.raw)["text"] == "y" * 8_000
+    assert json.loads(item.raw)["text"] == text
+
+
+def test_longer_words_come_back_to_be_shortened(served):
+    bench, _, links = served
+    answer = press(links["progress"], text="y" * 8_001)
+    assert answer.status_code == 422
+    assert "8,000 characters" in answer.text
+    assert "y" * 8_001 in answer.text
+    assert waiting(bench) == []
 
 
 def test_machines_that_press_again_and_again_are_broken_off(served):
@@ -256,6 +269,8 @@ def test_machines_that_press_again_and_again_are_broken_off(served):
     assert "Step 11." in notes
     assert "Step 12." not in notes
     assert len(bench.json("quarantine", "list")) == 8
+    kept = [one for one in bench.story(case["number"]) if one["kind"] == "item_quarantined"]
+    assert {one["who"] for one in kept} == {f"desk:{DCC}"}
 
 
 def test_an_address_in_use_is_named(linked):

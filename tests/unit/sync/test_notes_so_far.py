@@ -1,14 +1,18 @@
 """What was written before a desk was engaged goes with the opening message; then each entry comes once, in order."""
 
+import threading
+
 import pytest
 
 from bridge.domain.agreement import AttachmentRule, EmailMethod, Share, ShareNotes
-from bridge.domain.errors import OutcomeUnknown, TryLater
+from bridge.domain.delivery import DeliveryStatus
+from bridge.domain.errors import OutcomeUnknown, TryLater, UntrustedAnswer
 from bridge.domain.facts import MessageKind
 from bridge.mapping.sharing import MOST_CHARACTERS, MOST_NOTES
 from bridge.sync.apply import apply
 from bridge.sync.cycle import Cycle
 from bridge.sync.lookahead import FRESH
+from bridge.sync.openings import Opening
 from bridge.sync.preview import preview
 from bridge.sync.roster import Roster
 from tests.syncing.world import DCC, LDSO, RAISER, RESOLVER, STRANGER, World, desk
@@ -376,3 +380,115 @@ def test_an_entry_that_lands_after_it_was_read_ahead_is_told_once(build_world):
     world.cycle(3)
     assert [[note["text"] for note in mail.told["notes"]] for mail in openings(world)] == [["two"], ["two"]]
     assert texts(world) == []
+
+
+@pytest.fixture
+def mail_server(world):
+    """Whether the desk's mail server takes anything."""
+    send, down = world.desks[DCC].send, []
+
+    def refused(frozen, attempt):
+        if down:
+            raise TryLater("no mail server")
+        return send(frozen, attempt)
+
+    world.desks[DCC].send = refused
+    return down
+
+
+def test_a_new_round_tells_what_an_opening_message_that_was_cancelled_did_not(world, mail_server):
+    mail_server.append("down")
+    world.raise_case()
+    world.comment("one")
+    world.cycle(1)
+    world.note("#withdraw: too early")
+    world.cycle(2)
+    assert world.mails() == []
+    mail_server.clear()
+    world.note("#engage @dcc")
+    world.cycle(30, seconds=5)
+    assert world.kinds() == ["open"]
+    assert told(world) == ["one"]
+
+
+def test_a_new_round_tells_what_a_message_that_was_cancelled_did_not(world, mail_server):
+    world.engaged()
+    mail_server.append("down")
+    world.comment("one")
+    world.cycle(1)
+    world.note("#withdraw: too early")
+    world.cycle(2)
+    mail_server.clear()
+    world.cycle(30, seconds=5)
+    world.note("#engage @dcc")
+    world.cycle(30, seconds=5)
+    assert [note["text"] for mail in openings(world) for note in mail.told["notes"]] + texts(world) == ["one"]
+
+
+def test_comments_follow_an_opening_message_that_a_person_settled(world):
+    """By telephone, say: no event tells that it was written."""
+    freeze, down = world.desks[DCC].freeze, [True]
+
+    def unready(message, at):
+        if down:
+            raise TryLater("no address yet")
+        return freeze(message, at)
+
+    world.desks[DCC].freeze = unready
+    world.raise_case()
+    world.cycle(2)
+    (waiting,) = [one for one in world.deliveries() if one.recipient == DCC]
+    with world.store.transaction() as tx:
+        tx.set_delivery(waiting.id, DeliveryStatus.DONE)
+    down.clear()
+    world.comment("one")
+    world.cycle(10, seconds=10)
+    assert texts(world) == ["one"]
+
+
+def test_an_entry_that_another_replica_applies_while_the_opening_is_intended_is_told(either, monkeypatch):
+    world, misses, others = either, Opening.misses, []
+    world.raise_case()
+
+    def elsewhere():
+        world.clock.forward(seconds=2)
+        cycle = Cycle(world.around)
+        for source in world.around.sources:
+            cycle.pull_source(source)
+        apply(world.around, Roster(world.servicenow, "CPSD Resolvers"))
+
+    def meanwhile(self, tx, engagement):
+        missed = misses(self, tx, engagement)
+        if not others:
+            world.comment("one")
+            others.append(threading.Thread(target=elsewhere))
+            others[0].start()
+            others[0].join(3)  # on SQLite it waits for this transaction
+        return missed
+
+    monkeypatch.setattr(Opening, "misses", meanwhile)
+    world.cycle(1)
+    others[0].join(60)
+    world.cycle(10, seconds=10)
+    assert told(world) == ["one"]
+
+
+@pytest.mark.parametrize("error", [ValueError("a time that is none"), UntrustedAnswer("a row without a time")])
+def test_a_journal_that_cannot_be_read_stops_no_other_opening_message(build_world, error):
+    world = build_world(desk("dcc"), concurrency=1)
+    cases = [world.raise_case() for _ in range(5)]
+    world.clock.forward(seconds=2)
+    cycle, journals = Cycle(world.around), world.servicenow.journals
+    for source in world.around.sources:
+        cycle.pull_source(source)
+
+    def poisoned(asked, since):
+        if cases[2] in asked:
+            raise error
+        return journals(asked, since)
+
+    world.servicenow.journals = poisoned
+    for _ in range(10):
+        world.clock.forward(seconds=40)
+        cycle.work()
+    assert [len(world.kinds(case=case)) for case in cases] == [1, 1, 0, 1, 1]

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from bridge.domain.delivery import DeliveryStatus
-from bridge.domain.errors import OutcomeUnknown, TryLater
+from bridge.domain.errors import OutcomeUnknown, TryLater, UntrustedAnswer
 from bridge.sync.casework import RESOLVES
+from bridge.sync.cycle import Cycle
+from bridge.sync.writes import WritePerformer
 from tests.syncing.servicenow import Fault
 from tests.syncing.world import DCC, TIMING, desk
 
@@ -208,19 +210,22 @@ def test_each_case_has_a_verdict_of_its_own(together):
 
 
 def test_a_batch_that_cannot_end_within_its_lease_is_not_begun(together):
-    raised(together)
-    read_many = together.servicenow.read_many
+    """One was decided upon, too late; the others are read again, and all are written in the end."""
+    cases, read_many, slow = raised(together), together.servicenow.read_many, []
 
     def read(table, sys_ids):
-        together.clock.forward(seconds=(TIMING.lease - TIMING.batch_timeout).total_seconds() + 1)
+        if not slow and len(sys_ids) == CASES and len(writes(together, cases[0])) == 1:
+            slow.append(len(together.servicenow.attempts))
+            together.clock.forward(seconds=(TIMING.lease - TIMING.batch_timeout).total_seconds() + 1)
         return read_many(table, sys_ids)
 
     together.servicenow.read_many = read
     together.cycle(1)
-    assert together.servicenow.attempts == []
-    together.servicenow.read_many = read_many
+    assert slow == [0]
+    assert together.servicenow.batches == [CASES - 1]
+    assert sorted(statuses(together, cases)) == ["done"] * (CASES - 1) + ["pending"]
     together.cycle(3)
-    assert together.servicenow.batches == [CASES]
+    assert engaged_notes(together, cases) == [1] * CASES
 
 
 def test_a_defect_in_the_call_leaves_all_unknown_and_none_lost(together):
@@ -282,3 +287,98 @@ def test_a_record_that_a_query_leaves_out_is_asked_for_by_itself(together):
     together.servicenow.read_many = lambda table, sys_ids: read_many(table, [one for one in sys_ids if one != cases[4]])
     together.cycle(1)
     assert engaged_notes(together, cases) == [1] * CASES
+
+
+@pytest.fixture
+def slowly(monkeypatch):
+    """Lets each decision upon a write take so many seconds, and calls something first."""
+
+    def make(world, seconds, first=lambda claim: None):
+        intend = WritePerformer.intend
+
+        def slow(self, claim, *rest):
+            first(claim)
+            world.clock.forward(seconds=seconds)
+            return intend(self, claim, *rest)
+
+        monkeypatch.setattr(WritePerformer, "intend", slow)
+
+    return make
+
+
+def test_decisions_that_take_long_are_not_settled_before_the_far_side_is_over(together, slowly):
+    cases = raised(together)
+    slowly(together, 3)
+    late = TIMING.batch_timeout + TIMING.far_limit - timedelta(seconds=1)
+    together.servicenow.fail(Fault.LATE, times=CASES, after=late)
+    together.cycle(40, seconds=1)
+    together.cycle(5, seconds=20)
+    assert engaged_notes(together, cases) == [1] * CASES
+    together.written_once()
+
+
+def test_decisions_that_take_long_are_made_all_the_same(together, slowly):
+    cases = raised(together)
+    slowly(together, 4)
+    together.cycle(30, seconds=10)
+    assert engaged_notes(together, cases) == [1] * CASES
+
+
+def test_what_was_read_long_ago_is_read_again_before_a_case_is_resolved(together, slowly):
+    """A person resolves a case while the others of its batch are decided upon."""
+    cases = raised(together)
+    together.cycle(2)
+    for case in cases:
+        together.report("resolved", "done", case=case)
+    together.cycle(2)
+    for case in cases:
+        together.note("#confirm", case=case)
+    decided = []
+
+    def somebody_is_faster(claim):
+        if claim.delivery.payload["purpose"] == RESOLVES:
+            decided.append(claim.delivery.case)
+            if len(decided) == 3:
+                last = next(case for case in cases if case not in decided)
+                together.servicenow.update(last, "eve.other", state="6", close_notes="by eve")
+
+    slowly(together, 3, somebody_is_faster)
+    together.cycle(4)
+    assert [together.servicenow.value(case, "close_notes") for case in cases].count("by eve") == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("a time that is none"), UntrustedAnswer("a row without a sys_id")])
+def test_a_record_that_cannot_be_read_stops_none_of_the_others(together, error):
+    cases = raised(together)
+    cycle, read = Cycle(together.around), together.servicenow.read
+    together.clock.forward(seconds=2)
+    for source in together.around.sources:
+        cycle.pull_source(source)
+
+    def poisoned(table, sys_id):
+        if sys_id == cases[3]:
+            raise error
+        return read(table, sys_id)
+
+    together.servicenow.read = poisoned
+    for _ in range(20):
+        together.clock.forward(seconds=40)
+        cycle.work()
+    assert engaged_notes(together, cases) == [1, 1, 1, 0, 1, 1, 1]
+
+
+def test_a_journal_that_cannot_be_read_keeps_no_other_lost_answer_unsettled(together):
+    cases, journals = raised(together), together.servicenow.journals
+    together.servicenow.fail(Fault.LOST, times=CASES)
+    together.cycle(1)
+
+    def poisoned(asked, since):
+        if cases[3] in asked:
+            raise ValueError("a time that is none")
+        return journals(asked, since)
+
+    together.servicenow.journals = poisoned
+    for _ in range(6):
+        together.clock.forward(seconds=SETTLED)
+        Cycle(together.around).work()
+    assert sorted(statuses(together, cases)) == ["done"] * (CASES - 1) + ["unknown"]

@@ -8,7 +8,7 @@ import requests
 
 from bridge.connectors.servicenow import Connection, Patience
 from bridge.connectors.snow.manners import Limits, Manners
-from bridge.domain.errors import BridgeError, CallBudgetSpent, TryLater
+from bridge.domain.errors import BridgeError, CallBudgetSpent, NotBegun, TryLater
 from tests.pulling.connecting import connected
 from tests.unit.connectors.servicenow.conftest import URL
 
@@ -280,3 +280,22 @@ def test_replicas_divide_the_hour(quiet):
     assert manners.calls_left() == 15
     manners.share_among(1)
     assert manners.calls_left() == 40
+
+
+def test_a_turn_is_not_waited_for_longer_than_a_lease_can_bear():
+    manners, ended = Manners(Limits(concurrency=1, patience=0.05), monotonic=lambda: 0.0), []
+
+    def second():
+        try:
+            with manners.turn(low_priority=False):
+                ended.append(None)
+        except TryLater as error:
+            ended.append(error)
+
+    with manners.turn(low_priority=False):
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        waiting.join(60)
+    assert [type(one) for one in ended] == [NotBegun]
+    with manners.turn(low_priority=False):
+        pass
