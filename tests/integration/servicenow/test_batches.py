@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.domain.delivery import Receipt
-from bridge.domain.errors import FarSideError, NotFound, OutcomeUnknown, TryLater, UsageError
+from bridge.domain.errors import FarSideError, NotBegun, NotFound, OutcomeUnknown, TryLater, UsageError
 from bridge.domain.ids import SysId
 from bridge.ports import RecordWrite
 from tests.integration.servicenow.conftest import BRIDGE, CASE
@@ -143,7 +143,7 @@ def test_nothing_is_written_while_it_is_unknown_whether_batches_may_be_used(serv
 
 def test_no_call_begins_after_the_time_for_it(servicenow, instance, cases):
     instance.fault("status", status=404, message="no", times=None, match={"path_regex": BATCH})
-    assert kinds(servicenow.write_many(notes(cases), timedelta())) == [TryLater] * 5
+    assert kinds(servicenow.write_many(notes(cases), timedelta())) == [NotBegun] * 5
     assert instance.writes() == []
 
 
