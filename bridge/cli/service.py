@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from bridge.cli.failures import ExitCode
+from bridge.cli.memory import share_arenas
 from bridge.cli.options import AsJson
 from bridge.cli.output import print_json, print_lines, print_mapping, print_rows, progress
 from bridge.cli.session import Session, session_of
@@ -55,6 +56,7 @@ def register(app: typer.Typer) -> None:
 def run(context: typer.Context, after_restore: AfterRestore = False) -> None:
     """Run the scheduled service until SIGTERM or SIGINT, then finish what is under way."""
     session = session_of(context)
+    share_arenas()
     with session.application(worker=True) as application:
         _begin(session, application, "run", after_restore)
         application.service().run_with_signals(beside=_public_listener(application))
