@@ -89,7 +89,7 @@ REMEDIES: Mapping[Kind, Remedy] = MappingProxyType(
 )
 
 _BROUGHT_IN = "it is brought in and dealt with as if it had come in time"
-_TODO: Mapping[Kind, str] = MappingProxyType(
+_ACTIONS: Mapping[Kind, str] = MappingProxyType(
     {
         Kind.MISSED_REVISION: _BROUGHT_IN,
         Kind.MISSED_ENTRY: _BROUGHT_IN,
@@ -136,7 +136,7 @@ class Difference:
     @property
     def todo(self) -> str:
         """What is done about it, or is to be done."""
-        return _TODO[self.kind]
+        return _ACTIONS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,18 +158,16 @@ class Outcomes:
 
     def postpone(self, claim: Claim, report: DispatchReport, why: str, after: float | None = None) -> None:
         """It was certainly not carried out, and is due again later."""
-        retry_at = self.retry_at(claim, after)
         with self._around.store.transaction() as tx:
-            tx.finish(claim, DeliveryStatus.PENDING, error=why, retry_at=retry_at)
+            tx.finish(claim, DeliveryStatus.PENDING, error=why, retry_at=self._retry_at(claim, tx.now(), after))
         report.waiting += 1
 
     def unknown(self, claim: Claim, report: DispatchReport, why: str, *, blame: bool = True) -> None:
         """Nobody knows whether it was carried out: the far side is asked later."""
         if blame:
             self.trouble(claim)
-        retry_at = self.retry_at(claim, None)
         with self._around.store.transaction() as tx:
-            tx.finish(claim, DeliveryStatus.UNKNOWN, error=why, retry_at=retry_at)
+            tx.finish(claim, DeliveryStatus.UNKNOWN, error=why, retry_at=self._retry_at(claim, tx.now()))
         report.waiting += 1
 
     def ask_again(self, claim: Claim, at: datetime, report: DispatchReport) -> None:
@@ -182,7 +180,8 @@ class Outcomes:
         """Nothing was attempted, for a passing reason: somebody takes it later."""
         if blame:
             self.trouble(claim)
-        self._around.store.release(claim, retry_at=self.retry_at(claim, after))
+        with self._around.store.transaction() as tx:
+            tx.release(claim, self._retry_at(claim, tx.now(), after))
         report.waiting += 1
 
     def cannot_settle(self, claim: Claim, why: str) -> None:
@@ -208,11 +207,9 @@ class Outcomes:
                 raise_alert(tx, self._around.instance, "unreachable", text, cause=f"{recipient}/{now.isoformat()}")
                 log.error("breaker_opened", recipient=recipient, seconds=pause.total_seconds())
 
-    def retry_at(self, claim: Claim, after: float | None) -> datetime:
+    def _retry_at(self, claim: Claim, now: datetime, after: float | None = None) -> datetime:
         """Doubled at each attempt up to the cap, with jitter; never before the far side asked for."""
         timing = self._around.timing
         wait = min(timing.retry_cap, timing.retry_base * float(2 ** min(claim.attempt, 20)))
         jittered: timedelta = wait * self._around.random.uniform(0.5, 1.0)
-        asked = timedelta(seconds=after or 0)
-        with self._around.store.transaction() as tx:
-            return tx.now() + max(jittered, asked)
+        return now + max(jittered, timedelta(seconds=after or 0))
