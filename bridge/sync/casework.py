@@ -30,7 +30,7 @@ from bridge.sync.queued import decided_send, message_row, write_row
 from bridge.sync.restored import with_free_ordinal
 from bridge.sync.rounds import declined_without_successor, opened
 from bridge.sync.surroundings import Surroundings
-from bridge.sync.telling import fact_name, listed, personal_values
+from bridge.sync.telling import engagement_event, fact_name, listed, personal_values
 
 RESOLVES = "resolves"
 REOPENS = "reopens"
@@ -382,18 +382,4 @@ class Casework:
         facts: Mapping[str, object],
         personal: Mapping[str, str] | None = None,
     ) -> None:
-        self.tx.record(
-            TrailEvent(
-                kind,
-                self.cause.who,
-                engagement.case,
-                engagement.case_number,
-                engagement.id,
-                engagement.round,
-                engagement.desk,
-                self.cause.what,
-                engagement.agreement_version,
-                facts,
-                personal or {},
-            )
-        )
+        self.tx.record(engagement_event(engagement, kind, facts, personal, cause=self.cause.what, who=self.cause.who))

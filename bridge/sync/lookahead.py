@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import structlog
@@ -20,11 +20,10 @@ from bridge.domain.facts import MessageKind
 from bridge.domain.ids import SysId
 from bridge.mapping.entries import ATTACHMENT_SOURCE, JOURNAL_SOURCE
 from bridge.ports import AttachmentEntry, CaseSource, JournalEntry, Transaction
-from bridge.sync.surroundings import Surroundings
+from bridge.sync.surroundings import EVER, Surroundings
 
 log = structlog.get_logger()
 
-EVER = datetime(2000, 1, 1, tzinfo=UTC)
 #: cases in one go: half of what one query names
 MOST = 100
 FRESH = timedelta(seconds=20)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,7 +16,7 @@ from bridge.domain.facts import Bounced, Delivered, DeliveryFailed, Fact, Messag
 from bridge.domain.ids import DeskName
 from bridge.mapping.message import compose
 from bridge.mapping.sharing import NOTHING_SO_FAR, WrittenSoFar
-from bridge.ports import AttachmentEntry, DeskConnector, File, Frozen, OutboundMessage, TrailEvent, Transaction
+from bridge.ports import AttachmentEntry, DeskConnector, File, Frozen, OutboundMessage, Transaction
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import until_settled
 from bridge.sync.files import shared_files
@@ -26,6 +26,7 @@ from bridge.sync.outcomes import CannotAsk, Prepared
 from bridge.sync.pacing import has_room
 from bridge.sync.queued import standing
 from bridge.sync.surroundings import Surroundings
+from bridge.sync.telling import engagement_event
 
 log = structlog.get_logger()
 
@@ -94,7 +95,8 @@ class MessagePerformer:
             tx.release(claim, claim.due)
             return None
         if prepared.opening is not None and record is not None:
-            tx.record(_told(OPENING_WRITTEN, claim, engagement, prepared.opening.facts()))
+            cause = f"delivery:{claim.delivery.id}"
+            tx.record(engagement_event(engagement, OPENING_WRITTEN, prepared.opening.facts(), cause=cause))
             # The version moves with it: an entry is decided upon before the opening, or after it, never beside it.
             tx.save_case(record)
         return tx.intend(claim, prepared.frozen, settle_within)
@@ -137,7 +139,7 @@ class MessagePerformer:
             )
         work = Casework(tx, self._around, record, Cause("bridge", f"delivery:{delivery.id}"))
         details = {"message": delivery.payload["kind"], "attempt": claim.attempt, "fence": claim.fence, **told}
-        tx.record(_told(kind, claim, engagement, details))
+        tx.record(engagement_event(engagement, kind, details, cause=f"delivery:{delivery.id}"))
         for fact in facts:
             current = next(other for other in work.engagements if other.id == engagement.id)
             work.apply(current, fact)
@@ -163,21 +165,9 @@ class MessagePerformer:
 
     def _tell_of_file(self, kind: str, engagement: Engagement, entry: AttachmentEntry, why: str) -> None:
         with self._around.store.transaction() as tx:
-            tx.record(
-                TrailEvent(
-                    kind,
-                    "bridge",
-                    engagement.case,
-                    engagement.case_number,
-                    engagement.id,
-                    engagement.round,
-                    engagement.desk,
-                    f"attachment:{entry.sys_id}",
-                    engagement.agreement_version,
-                    {"size": entry.size, "why": why},
-                    {"file_name": entry.file_name},
-                )
-            )
+            facts = {"size": entry.size, "why": why}
+            personal = {"file_name": entry.file_name}
+            tx.record(engagement_event(engagement, kind, facts, personal, cause=f"attachment:{entry.sys_id}"))
 
     def _connector(self, delivery: Delivery) -> DeskConnector:
         return self._around.connectors[DeskName(delivery.recipient)]
@@ -214,21 +204,6 @@ def composed(
 def is_opening(delivery: Delivery) -> bool:
     """The opening message: with it go the case's files, and what was written in it so far."""
     return bool(delivery.payload["kind"] == MessageKind.OPEN.value)
-
-
-def _told(kind: str, claim: Claim, engagement: Engagement, facts: Mapping[str, object]) -> TrailEvent:
-    return TrailEvent(
-        kind,
-        "bridge",
-        engagement.case,
-        engagement.case_number,
-        engagement.id,
-        engagement.round,
-        engagement.desk,
-        f"delivery:{claim.delivery.id}",
-        engagement.agreement_version,
-        facts,
-    )
 
 
 def _what(delivery: Delivery) -> tuple[MessageKind, int]:

@@ -17,7 +17,8 @@ from bridge.domain.engagement import Engagement
 from bridge.domain.ids import EngagementId
 from bridge.mapping.sharing import WORK_NOTES, WrittenSoFar, is_shared, written_so_far
 from bridge.ports import JournalEntry, ToldEvent, TrailEvent, Transaction
-from bridge.sync.lookahead import EVER, Papers, come_so_far
+from bridge.sync.lookahead import Papers, come_so_far
+from bridge.sync.surroundings import EVER
 
 OPENING_WRITTEN = "opening_written"
 #: entries that the event names, and those of the same second; whatever was created before them is known too

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bridge.domain.agreement import Agreement, Desk, Mode
 from bridge.domain.case import Case
@@ -22,11 +22,9 @@ from bridge.sync.files import shared_files
 from bridge.sync.lookahead import read_papers
 from bridge.sync.messages import composed, is_opening
 from bridge.sync.openings import Known, opening
-from bridge.sync.surroundings import Surroundings
+from bridge.sync.surroundings import EVER, Surroundings
 
 Reading = Callable[[], AbstractContextManager[Transaction]]
-
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def _case(around: Surroundings, number: str, record: CaseRecord | None) -> Case:
         return record.shadow
     if not number.isalnum() or not number.isascii():
         raise UsageError(f"{number!r} is no case number", remedy="write it as ServiceNow shows it, such as CS0000871")
-    window = Window(_LONG_AGO, around.source.server_time() + timedelta(days=1))
+    window = Window(EVER, around.source.server_time() + timedelta(days=1))
     for source in around.sources:
         page = around.source.page(replace(source.cases, query=f"number={number}"), window, 2)
         if page.rows:

@@ -31,7 +31,7 @@ from bridge.sync.kin import engagements_of_family, shown
 from bridge.sync.marks import written_by
 from bridge.sync.mending import Evidence, Found, Mender
 from bridge.sync.restored import catching_up
-from bridge.sync.surroundings import Surroundings
+from bridge.sync.surroundings import EVER, Surroundings
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +39,6 @@ Told = Callable[[int, int | None], None]
 """Cases done, of how many."""
 
 _BATCH = 200
-_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _MARGIN = timedelta(days=3)
 """Mails are compared with what arrived a little earlier too: the server's days are not ours."""
@@ -141,7 +140,7 @@ class _Walk:
             if again:
                 # What we wrote before the case was engaged lies before what was asked for.
                 found = [one for one in found if one.case not in again]
-                found += self._compared(table, again, self._ask(table, [one.record for one in again.values()], _EVER))
+                found += self._compared(table, again, self._ask(table, [one.record for one in again.values()], EVER))
         except BridgeError as error:
             if not error.retryable:
                 raise
@@ -153,7 +152,7 @@ class _Walk:
     def _ask(self, table: str, records: Sequence[CaseRecord], since: datetime | None = None) -> _Theirs:
         source, sys_ids = self.around.source, [record.sys_id for record in records]
         if since is None:
-            since = min((record.journals_from for record in records if record.journals_from), default=_EVER)
+            since = min((record.journals_from for record in records if record.journals_from), default=EVER)
         cases = {case.sys_id: case for case in source.read_many(table, sys_ids)}
         entries: dict[SysId, list[JournalEntry]] = defaultdict(list)
         files: dict[SysId, list[AttachmentEntry]] = defaultdict(list)

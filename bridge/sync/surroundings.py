@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bridge.domain.ids import DeskName
 from bridge.mapping.routing import Router
 from bridge.ports import Alerts, CaseSource, Collector, DeskConnector, Desks, Random, Reader, Scanner, Store, Stream
+
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before anything that an instance holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from bridge.domain.case import Case, Phase, parse_time
@@ -24,12 +24,11 @@ from bridge.sync.deciding import until_settled
 from bridge.sync.marks import mark_in
 from bridge.sync.outcomes import Prepared
 from bridge.sync.restored import said_before
-from bridge.sync.surroundings import Surroundings
+from bridge.sync.surroundings import EVER, Surroundings
 
 #: a record: its table and sys_id
 Target: TypeAlias = tuple[str, SysId]
 
-_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCKS_APART = timedelta(days=1)
 """How far ServiceNow's clock and the store's may differ before a journal entry of ours could be overlooked."""
 
@@ -135,7 +134,7 @@ class WritePerformer:
 
     def _entries(self, claims: Sequence[Claim]) -> Mapping[DeliveryId, JournalEntry]:
         """The entries by which some claims' deliveries were written."""
-        since = min((claim.started_at or _EVER) for claim in claims) - _CLOCKS_APART
+        since = min((claim.started_at or EVER) for claim in claims) - _CLOCKS_APART
         cases = [_target(claim.delivery)[1] for claim in claims]
         entries = self._around.source.journals(cases, since)
         ours = [entry for entry in entries if entry.author == self._around.integration_user]
