@@ -7,6 +7,7 @@ import hypothesis
 from tests.servers.loopback import refuse_everything_but_loopback
 from tests.servers.mail import mail_servers
 from tests.servers.postgres import postgres_server, postgres_url
+from tests.servers.request_tracker import request_tracker
 from tests.stores.fixtures import (
     clocked,
     hand_clock,
@@ -29,6 +30,7 @@ __all__ = [
     "postgres_store_url",
     "postgres_url",
     "quick_store",
+    "request_tracker",
     "sqlite_store_url",
     "sqlite_template",
     "store",

@@ -2,9 +2,10 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -19,6 +20,8 @@ class MailServers:
 
     #: SMTP without TLS; loopback may send without a password, and may also log in with one.
     smtp_port: int
+    #: SMTP that takes away whatever says to which mail another answers, or that a machine wrote it.
+    stripping_smtp_port: int
     #: IMAP without TLS; the user name is the mail address.
     imap_port: int
     #: Holds one Maildir for each address.
@@ -43,17 +46,17 @@ class MailServers:
 
 
 @contextlib.contextmanager
-def running_mail_servers() -> Iterator[MailServers]:
-    """Postfix and Dovecot for the length of the block."""
+def running_mail_servers(commands: Mapping[str, Path] = MappingProxyType({})) -> Iterator[MailServers]:
+    """Postfix and Dovecot for the length of the block. `commands` take the mails of their domains."""
     with server_folder("mail") as folder:
-        mail, imap_port, smtp_port = folder / "mail", free_port(), free_port()
+        mail, imap_port, smtp_port, stripping_port = folder / "mail", free_port(), free_port(), free_port()
         mail.mkdir()
         run(as_root(["chown", MAIL_USER, str(mail)]))
         with (
             running_dovecot(folder, mail, imap_port) as dovecot,
-            running_postfix(folder, smtp_port, dovecot),
+            running_postfix(folder, smtp_port, dovecot, stripping_port=stripping_port, commands=commands),
         ):
-            yield MailServers(smtp_port, imap_port, mail, folder)
+            yield MailServers(smtp_port, stripping_port, imap_port, mail, folder)
 
 
 @pytest.fixture(scope="session")
