@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import mailing
 from calls import Calls
+from mailing import Mailing
 from pulling import BARE, BRIDGE, PYSNC, PYSNOW, UNENGAGED, Pull
 from round_trips import RoundTrips
 from scale import Scale
@@ -23,6 +25,8 @@ AIM_MEMORY = 256.0
 #: calls for 1,000 changed cases, and for 1,000 writes of a state
 AIM_READS = 10.0
 AIM_WRITES = 40.0
+#: how many times as many mails a second the bridge is to read as a script that only fetches and parses them
+AIM_MAILS = 1 / 3
 
 Row = tuple[str, str, str]
 
@@ -102,6 +106,25 @@ def round_trip_figures(trips: RoundTrips) -> dict[str, Any]:
     }
 
 
+def mail_figures(mails: Mailing) -> dict[str, Any]:
+    """Medians over the turns; a ratio is taken within its turn, and each turn is there in full."""
+    sides, first = tuple(mails.turns[0]), mails.turns[0][mailing.BRIDGE]
+    return {
+        "mails": first.mails,
+        "octets": mails.size,
+        "turns": len(mails.turns),
+        "kinds": dict(mails.kinds),
+        "states": dict(first.states),
+        "mails_per_second": {side: round(mails.median_of(side, lambda one: one.rate)) for side in sides},
+        "bridge_to": {side: round(mails.ratio(side), 3) for side in sides if side != mailing.BRIDGE},
+        "cpu_seconds": {side: round(mails.median_of(side, lambda one: one.cpu), 2) for side in sides},
+        "memory_mb": {side: round(max(turn[side].memory for turn in mails.turns), 1) for side in sides},
+        "collecting_seconds": round(mails.median_of(mailing.BRIDGE, lambda one: one.collecting), 2),
+        "applying_seconds": round(mails.median_of(mailing.BRIDGE, lambda one: one.applying), 2),
+        "each": [{side: asdict(taken) for side, taken in turn.items()} for turn in mails.turns],
+    }
+
+
 def table(figures: dict[str, Any]) -> str:
     """What people read."""
     rows = list(_rows(figures))
@@ -168,11 +191,28 @@ def _trip_rows(trips: dict[str, Any]) -> Sequence[Row]:
     )
 
 
+def _mail_rows(mails: dict[str, Any]) -> Iterator[Row]:
+    size = mails["octets"] / 1_000_000
+    yield (
+        f"{mails['mails']:,} mails in one mailbox",
+        "",
+        f"{size:.0f} MB, medians of {mails['turns']} alternating turns",
+    )
+    became = ", ".join(f"{amount:,} {state}" for state, amount in sorted(mails["states"].items()))
+    for side, rate in mails["mails_per_second"].items():
+        yield f"  {side}", f"{rate:,}", f"mails/s{f', {became}' if side == mailing.BRIDGE else ''}"
+    for side, ratio in mails["bridge_to"].items():
+        yield f"  bridge : {side}", f"{ratio:.2f}", _aim(ratio, round(AIM_MAILS, 2)) if side == mailing.BARE else ""
+    for side, memory in mails["memory_mb"].items():
+        yield f"  peak memory: {side}", f"{memory:.0f}", _memory(memory) if side == mailing.BRIDGE else "MB"
+
+
 _PARTS: Mapping[str, Callable[[dict[str, Any]], Iterable[Row]]] = {
     "pull": _pull_rows,
     "calls": _call_rows,
     "scale": _scale_rows,
     "round_trips": _trip_rows,
+    "mail": _mail_rows,
 }
 
 

@@ -1,4 +1,4 @@
-"""How fast the bridge is: a pull beside other clients, calls to ServiceNow, a large backfill, round trips by mail.
+"""How fast the bridge is: a pull beside other clients, calls, a large backfill, round trips, a mailbox.
 
 Everything runs on loopback, in processes of its own and a temporary folder, and is gone afterwards. Progress goes to
 standard error, the figures to standard output.
@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import calls
+import mailing
 import pulling
 import round_trips
 import scale
-from figures import calls_figures, machine, pull_figures, round_trip_figures, scale_figures, table
+from figures import calls_figures, machine, mail_figures, pull_figures, round_trip_figures, scale_figures, table
 
 _EXAMPLE = """examples:
   .venv/bin/python benchmarks/run.py --json figures.json
   .venv/bin/python benchmarks/run.py --quick
   .venv/bin/python benchmarks/run.py --only pull --rows 20000 --turns 5
 """
-_PARTS = ("pull", "calls", "scale", "round-trips")
+_PARTS = ("pull", "calls", "scale", "round-trips", "mail")
 
 
 def main() -> None:
@@ -35,6 +36,7 @@ def main() -> None:
     options = _parser().parse_args()
     if options.quick:
         options.rows, options.turns, options.changes, options.known, options.round_trips = 20_000, 1, 200, 20_000, 100
+        options.mails = 1_000
     parts = options.only or _PARTS
     figures = {"machine": machine()} | {name.replace("-", "_"): _measured(name, options) for name in parts}
     if options.json:
@@ -51,6 +53,8 @@ def _measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
             return calls_figures(calls.measure(options.changes, _say))
         case "scale":
             return scale_figures(scale.measure(options.known, _say))
+        case "mail":
+            return mail_figures(mailing.measure(options.mails, options.turns, _say))
         case _:
             _say(f"{options.round_trips} round trips")
             return round_trip_figures(round_trips.measure(options.round_trips, _Trips()))
@@ -80,11 +84,14 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", choices=_PARTS, metavar="PART", help=f"one of {', '.join(_PARTS)}; may be repeated"
     )
     parser.add_argument("--rows", type=_amount, default=100_000, help="cases to pull")
-    parser.add_argument("--turns", type=int, choices=range(1, 21), default=3, metavar="1-20", help="turns of the pull")
+    parser.add_argument(
+        "--turns", type=int, choices=range(1, 21), default=3, metavar="1-20", help="turns of pull and mail"
+    )
     parser.add_argument("--without-clients", action="store_true", help="pull beside the bare loop only")
     parser.add_argument("--changes", type=_amount, default=1_000, help="cases whose changes' calls are counted")
     parser.add_argument("--known", type=_amount, default=1_000_000, help="cases to backfill")
     parser.add_argument("--round-trips", type=_amount, default=1_000, help="cases to send round")
+    parser.add_argument("--mails", type=_amount, default=10_000, help="mails in the mailbox")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, each turn included")
     parser.add_argument("--quick", action="store_true", help="a small amount of each, in some minutes")
     return parser
