@@ -8,7 +8,8 @@ from email.message import Message
 from bridge.connectors.mail import headers
 
 _COMMENT = re.compile(r"\([^()]*\)")
-_PRECEDENCE = frozenset({"auto_reply", "auto-reply", "bulk", "junk", "list"})
+_ANSWERS = frozenset({"auto_reply", "auto-reply"})
+_TO_MANY = frozenset({"bulk", "junk", "list"})
 _MARKS = ("X-Autoreply", "X-Autorespond", "X-AutoReply-From", "X-Mail-Autoreply", "X-ServiceNow-Generated")
 _OUT_OF_OFFICE = re.compile(
     r"^\s{0,3}(\[[^\]]{0,60}\]\s{0,3})?(automatic reply|auto[- ]?reply|auto[- ]?response|out of (the )?office|"
@@ -24,6 +25,10 @@ _CHALLENGE = re.compile(
     re.IGNORECASE,
 )
 
+#: The weakest of the signs: it says to how many a mail goes, not who wrote it. Ticketing systems, Request Tracker
+#: among them, put it on what their people write as well as on what they say themselves.
+PRECEDENCE = "precedence"
+
 
 def why_automatic(mail: Message, subject: str) -> str:
     """The sign that a machine wrote this mail; empty if there is none."""
@@ -32,11 +37,14 @@ def why_automatic(mail: Message, subject: str) -> str:
         return "auto_submitted"
     if any(headers.raw_fields(mail, name) for name in _MARKS):
         return "automatic_field"
-    if _plain_value(headers.raw_field(mail, "Precedence")) in _PRECEDENCE:
-        return "precedence"
+    precedence = _plain_value(headers.raw_field(mail, "Precedence"))
+    if precedence in _ANSWERS:
+        return "automatic_field"
     if has_null_sender(mail):
         return "null_sender"
-    return "out_of_office" if is_out_of_office(subject) else ""
+    if is_out_of_office(subject):
+        return "out_of_office"
+    return PRECEDENCE if precedence in _TO_MANY else ""
 
 
 def has_null_sender(mail: Message) -> bool:

@@ -1,12 +1,13 @@
 """What a mail that belongs to an engagement says: its report, if a command or an agreed pattern makes one.
 
 A false "resolved" is the worst error there is. So a status comes from an explicit command or an agreed pattern alone;
-what a person writes freely is a comment, and what a machine writes is `received`.
+what a person writes freely is a comment, and what a machine writes is `received`. Where only `Precedence: bulk` speaks
+for a machine, the text counts as a person's, but for one thing: free text acknowledges nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from bridge.connectors.mail import automatic
@@ -54,14 +55,15 @@ class Saying:
         """What the new text of a mail says."""
         why = automatic.why_automatic(mail.message, mail.subject)
         agreed = self._agreed(mail, text, sender, machine=bool(why))
-        if why:
+        if why and (why != automatic.PRECEDENCE or not text.strip()):
             return self._by_machine(mail, text, why, agreed)
         given = commands(command_text(text))
         if given:
             return self._by_command(mail, text, given)
         if agreed is not None:
             return Said(agreed, ("agreed_pattern",), text, desk_reference=self._learned(mail, text))
-        return self._free_text(mail, text)
+        free = self._free_text(mail, text)
+        return replace(free, reasons=(why, *free.reasons), automatic=True) if why else free
 
     def _agreed(self, mail: ParsedMail, text: str, sender: str, *, machine: bool) -> ReportKind | None:
         """What the agreed patterns make of a mail; they never see our own subject coming back in theirs."""
