@@ -14,9 +14,11 @@ from typing import Self, assert_never
 
 from bridge.connectors.alerts import AlertSender
 from bridge.connectors.email_desk import EmailDesk
+from bridge.connectors.mail.authenticity import SenderVerifier
 from bridge.connectors.mail.collecting import MailboxCollector
 from bridge.connectors.mail.links import Links
 from bridge.connectors.mail.reading import MailReader
+from bridge.connectors.mail.resolving import NameServers
 from bridge.connectors.mail.scanning import Clamd, Command, MailScanner
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
@@ -80,6 +82,7 @@ class Mail:
     connectors: dict[DeskName, DeskConnector]
     collector: MailboxCollector
     scanner: MailScanner | None
+    verifier: SenderVerifier | None
 
 
 class Application:
@@ -143,6 +146,7 @@ class Application:
             collectors=[self.mail.collector],
             reader=self.mail.reader,
             scanner=self.mail.scanner,
+            verifier=self.mail.verifier,
             alerts=AlertSender(
                 settings=self.mail.settings,
                 mail=configured.alerts.mail,
@@ -265,11 +269,13 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
     )
     reader = MailReader(settings, configuration.desks)
     writer = Writer(settings, links=links(configuration))
+    names = NameServers(configured.name_servers)
+    verifier = SenderVerifier(settings, configuration.desks, names, SystemClock()) if configured.dkim_verify else None
     connectors: dict[DeskName, DeskConnector] = {
         name: EmailDesk(name, desk.latest.email, settings, writer=writer, reader=reader)
         for name, desk in configuration.desks.by_name.items()
     }
-    return Mail(settings, reader, connectors, MailboxCollector(settings, store), _scanner(configured.scan))
+    return Mail(settings, reader, connectors, MailboxCollector(settings, store), _scanner(configured.scan), verifier)
 
 
 def _scanner(configured: ScanSettings | None) -> MailScanner | None:

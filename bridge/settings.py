@@ -189,6 +189,10 @@ class MailSettings:
     verp: bool
     #: looks through inbound mails; None where the site has none
     scan: ScanSettings | None
+    #: whether DKIM signatures are verified here, where the border has not judged a mail
+    dkim_verify: bool = False
+    #: (address, port) of the name servers that are asked; empty asks the system's
+    name_servers: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

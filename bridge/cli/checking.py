@@ -151,6 +151,17 @@ def _database_clock(application: Application) -> CheckResult:
     return CheckResult("database clock", WARNING, detail, "set the clocks; deadlines are measured by the database's")
 
 
+def _senders(application: Application) -> Iterator[CheckResult]:
+    """Whether anybody finds out that a mail is from whom it says."""
+    if application.mail.verifier is not None:
+        yield from application.mail.verifier.check()
+    elif authserv_id := application.mail.settings.authserv_id:
+        yield CheckResult("senders", OK, f"{authserv_id} is believed")
+    else:
+        remedy = "set mail.authserv_id to the host that stamps Authentication-Results, or mail.dkim_verify: true"
+        yield CheckResult("senders", WARNING, "nobody verifies who mails are from", remedy)
+
+
 def _far_sides(application: Application, write: Sequence[str]) -> Iterator[CheckResult]:
     sources = application.around.sources
     streams = [stream for source in sources for stream in (source.cases, source.journals, source.attachments)]
@@ -163,6 +174,7 @@ def _far_sides(application: Application, write: Sequence[str]) -> Iterator[Check
     for connector in application.mail.connectors.values():
         yield from connector.check()
     yield from application.mail.collector.check()
+    yield from _senders(application)
     if application.mail.scanner is None:
         yield CheckResult("scanner", WARNING, "inbound files are not scanned", "add mail.scan with clamd or a command")
     else:

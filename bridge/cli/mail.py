@@ -87,8 +87,12 @@ def described(reading: Reading) -> dict[str, Json]:
 
 
 def _of_mail(application: Application, file: Path) -> Reading:
+    from bridge.sync.replies import verified_now
+
+    raw, now = file.read_bytes(), datetime.now(UTC)
+    found = verified_now(application.around, raw, now)
     with application.store.reading() as tx:
-        return application.mail.reader.receive(file.read_bytes(), tx.now(), tx)
+        return application.mail.reader.receive(raw, now, tx, found)
 
 
 def _of_text(application: Application, desk: Desk, file: Path) -> Reading:

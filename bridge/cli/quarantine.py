@@ -74,10 +74,11 @@ def show(context: typer.Context, number: Number, as_json: AsJson = False) -> Non
     from bridge.cli.mail import described
 
     session = session_of(context)
-    with session.application() as application, application.store.reading() as tx:
-        item = _item(tx, number)
-        told = _row(tx, item)
-        reading = None if item.source.startswith(_FROM_SERVICENOW) else _read(application, tx, item)
+    with session.application() as application:
+        with application.store.reading() as tx:
+            item = _item(tx, number)
+            told = _row(tx, item)
+        reading = None if item.source.startswith(_FROM_SERVICENOW) else _reread(application, item)
     found = _found(application, item) if reading else ""
     raw = "" if found else item.raw.decode("utf-8", "replace")
     if as_json:
@@ -89,6 +90,14 @@ def show(context: typer.Context, number: Number, as_json: AsJson = False) -> Non
     if found:
         print_mapping({"the scanner found": found})
     print_lines("", reading.text if reading else raw)
+
+
+def _reread(application: Application, item: InboxItem) -> Reading:
+    from bridge.sync.replies import verified_now
+
+    verified = verified_now(application.around, item.raw, item.received_at)
+    with application.store.reading() as tx:
+        return application.around.reader.receive(item.raw, item.received_at, tx, verified)
 
 
 def _found(application: Application, item: InboxItem) -> str:

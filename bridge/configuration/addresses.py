@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -57,6 +58,20 @@ def listener(value: object) -> HostPort:
     if not host or not port.isdecimal() or not int(port) < 65536:
         raise WrongValue(f"{value!r} is no place to listen at", remedy)
     return HostPort(host.strip("[]"), int(port))
+
+
+def name_server(value: object) -> HostPort:
+    """An address that DNS is asked at, with or without a port: 192.0.2.53, 192.0.2.53:5353, [2001:db8::53]:53."""
+    remedy = "write an IP address, or address:port, such as 192.0.2.53:53"
+    text = read_text(value, "name server", remedy)
+    host, _, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
+    try:
+        address = str(ip_address(host.strip("[]")))
+    except ValueError:
+        raise WrongValue(f"{value!r} is no address of a name server", remedy) from None
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise WrongValue(f"{value!r} is no address of a name server", remedy)
+    return HostPort(address, int(port))
 
 
 def instance_url(value: object) -> str:
@@ -113,6 +128,7 @@ Domain = Annotated[str, *written(domain, r"^[^@\s]+$", "example.org")]
 Allowed = Annotated[str, *written(allowed, r"^\S*@\S+$", "@example.org")]
 Listen = Annotated[HostPort, *written(listener, r"^.+:\d{1,5}$", "127.0.0.1:8600")]
 ClamdPlace = Annotated[SocketFile | HostPort, *written(clamd, r"^(unix:///|tcp://).+$", "unix:///run/clamav/clamd.ctl")]
+NameServer = Annotated[HostPort, *written(name_server, r"^[0-9a-fA-F.:\[\]]+$", "192.0.2.53")]
 InstanceUrl = Annotated[str, *written(instance_url, r"^https?://[^/\s]+/?$", "https://example.service-now.com")]
 SmtpUrl = Annotated[
     str, *written(mail_url("smtps", "smtp", "smtp+plain"), r"^smtp(s|\+plain)?://.+$", "smtps://mail.example.org")

@@ -143,6 +143,8 @@ def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
         authserv_id=model.authserv_id,
         verp=model.verp,
         scan=_scan(model.scan) if model.scan else None,
+        dkim_verify=model.dkim_verify,
+        name_servers=tuple((place.host, place.port) for place in model.name_servers),
     )
 
 

@@ -7,7 +7,16 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from bridge.configuration.addresses import Address, Allowed, ClamdPlace, ImapUrl, InstanceUrl, Listen, SmtpUrl
+from bridge.configuration.addresses import (
+    Address,
+    Allowed,
+    ClamdPlace,
+    ImapUrl,
+    InstanceUrl,
+    Listen,
+    NameServer,
+    SmtpUrl,
+)
 from bridge.configuration.login_models import LoginModel
 from bridge.configuration.secrecy import Secret, StoreUrl
 from bridge.configuration.strict import Strict
@@ -156,6 +165,14 @@ class MailModel(Strict):
     largest_mail: Size = Field(35_000_000, description="Mails above this size are kept by their first bytes only.")
     authserv_id: str = Field(
         "", description="Host whose `Authentication-Results` are believed (RFC 8601); none if it is left out."
+    )
+    dkim_verify: bool = Field(
+        default=False,
+        description="Verify the DKIM signatures of desks' mails ourselves (RFC 6376) and heed the DMARC policies of "
+        "their domains, where the host of `authserv_id` has said nothing about a mail.",
+    )
+    name_servers: list[NameServer] = Field(
+        [], description="Name servers to ask for keys and policies; the system's if left out."
     )
     verp: bool = Field(
         default=False,

@@ -3,6 +3,7 @@
 `connectors`, `store` and `trail` implement these; `sync` uses them; nothing here does anything.
 """
 
+from bridge.ports.authenticity import Authenticity, Verifier
 from bridge.ports.chance import Clock, Random
 from bridge.ports.desks import (
     Alerts,
@@ -57,6 +58,7 @@ __all__ = [
     "RESTORED",
     "Alerts",
     "AttachmentEntry",
+    "Authenticity",
     "CaseRecord",
     "CaseSource",
     "CheckResult",
@@ -95,6 +97,7 @@ __all__ = [
     "TrailEvent",
     "Transaction",
     "Verdict",
+    "Verifier",
     "Waiting",
     "WaitingFor",
     "Watch",

@@ -12,6 +12,7 @@ from bridge.domain.delivery import Delivery, Receipt
 from bridge.domain.engagement import Engagement
 from bridge.domain.facts import MessageKind, ReportKind
 from bridge.domain.ids import DeliveryId, DeskName, EngagementId, Reference, SysId
+from bridge.ports.authenticity import Authenticity
 from bridge.ports.servicenow import CheckResult
 
 Json: TypeAlias = Any
@@ -222,8 +223,13 @@ class Watch(Protocol):
 class Reader(Protocol):
     """Reads what arrives in a mailbox that all desks share."""
 
-    def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
-        """Which engagement an item belongs to and what it says; never raises on its contents."""
+    def receive(
+        self, raw: bytes, received_at: datetime, known: Correspondence, found: Authenticity | None = None
+    ) -> Reading:
+        """Which engagement an item belongs to and what it says; never raises on its contents.
+
+        `found` is what a `Verifier` found out about it before.
+        """
         ...
 
 

@@ -42,6 +42,7 @@ from bridge.sync.chase import owed
 from bridge.sync.dispatch import held_back
 from bridge.sync.engage import ENGAGING_PAUSED
 from bridge.sync.rehearsal import CaseChange, Due, Mail, NoteCommand, Overdue, Prospect, Rehearsal
+from bridge.sync.replies import verified_now
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Source, Surroundings
 from bridge.sync.telling import fact_name
@@ -253,8 +254,9 @@ def _mails(around: Surroundings, reading: Reading, peek: Peek) -> Iterator[Mail]
 
 
 def _mail(around: Surroundings, reading: Reading, raw: bytes, received_at: datetime) -> Mail:
+    found = verified_now(around, raw, received_at)
     with reading() as tx:
-        read = around.reader.receive(raw, received_at, tx)
+        read = around.reader.receive(raw, received_at, tx, found)
         engagement = tx.engagement(read.engagement) if read.engagement else None
     return Mail(
         sender=read.sender,

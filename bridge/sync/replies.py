@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from bridge.domain.delivery import Delivery
 from bridge.domain.engagement import Engagement
-from bridge.domain.errors import StoreError
+from bridge.domain.errors import StoreError, TryLater
 from bridge.domain.facts import Bounced, Fact, MessageKind, Report, ReportKind
-from bridge.ports import InboxItem, InboxState, Reading, TrailEvent, Transaction
+from bridge.ports import Authenticity, InboxItem, InboxState, Reading, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
@@ -25,14 +25,23 @@ _FINAL = {"file": InboxState.FILED, "drop": InboxState.DROPPED, "quarantine": In
 
 
 def apply_reply(around: Surroundings, _: Roster, item: InboxItem) -> InboxState:
-    """Read one inbound item of a desk and apply it."""
-    return until_settled(around, lambda tx: _apply_once(tx, around, item))
+    """Read one inbound item of a desk and apply it. Raises `TryLater` while nobody can be asked who it is from."""
+    found = around.verifier.verify(item.raw, item.received_at) if around.verifier else None
+    return until_settled(around, lambda tx: _apply_once(tx, around, item, found))
 
 
-def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem) -> InboxState:
+def verified_now(around: Surroundings, raw: bytes, received_at: datetime) -> Authenticity | None:
+    """What can be found out about a mail at this moment, for somebody who only looks."""
+    try:
+        return around.verifier.verify(raw, received_at) if around.verifier else None
+    except TryLater as error:
+        return Authenticity(reason=error.code)
+
+
+def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem, found: Authenticity | None) -> InboxState:
     if (state := settled_already(tx, item)) is not None:
         return state
-    reading = around.reader.receive(item.raw, item.received_at, tx)
+    reading = around.reader.receive(item.raw, item.received_at, tx, found)
     engagement = tx.engagement(reading.engagement) if reading.engagement else None
     if engagement is None:
         return _set_aside(tx, around, item, reading, engagement)

@@ -8,7 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 from bridge.domain.ids import DeskName
 from bridge.mapping.routing import Router
-from bridge.ports import Alerts, CaseSource, Collector, DeskConnector, Desks, Random, Reader, Scanner, Store, Stream
+from bridge.ports import (
+    Alerts,
+    CaseSource,
+    Collector,
+    DeskConnector,
+    Desks,
+    Random,
+    Reader,
+    Scanner,
+    Store,
+    Stream,
+    Verifier,
+)
 
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 """Before anything that an instance holds."""
@@ -135,6 +147,8 @@ class Surroundings:
     reminding: Reminding = Reminding()
     #: looks through mails before they are read; None where the site has none
     scanner: Scanner | None = None
+    #: finds out who mails are from before they are read; None where the site's border does it
+    verifier: Verifier | None = None
     #: deliveries under way at once
     concurrency: int = 4
 

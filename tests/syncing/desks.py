@@ -11,7 +11,7 @@ from bridge.domain.delivery import Delivery, Receipt
 from bridge.domain.errors import BridgeError
 from bridge.domain.facts import ReportKind
 from bridge.domain.ids import DeskName, Reference
-from bridge.ports import CheckResult, Clock, Correspondence, Frozen, OutboundMessage, RawItem, Reading
+from bridge.ports import Authenticity, CheckResult, Clock, Correspondence, Frozen, OutboundMessage, RawItem, Reading
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,9 @@ class FakeMailbox:
 class FakeReader:
     """Implements `ports.Reader` for the mails of `FakeMailbox`; matches by our reference alone."""
 
-    def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
+    def receive(
+        self, raw: bytes, received_at: datetime, known: Correspondence, found: Authenticity | None = None
+    ) -> Reading:
         told = json.loads(raw)
         if told.get("poison"):
             raise ValueError("a mail that no reader survives")

@@ -16,7 +16,7 @@ from bridge.connectors.mail.bounce import bounce, is_notice_of_success, named_by
 from bridge.connectors.mail.matching import Match, OwnReferences, match, names_ours
 from bridge.connectors.mail.parsing import ParsedMail, header_only, parsed
 from bridge.connectors.mail.saying import Said, Saying
-from bridge.connectors.mail.sender import Authentication, authentication, desk_of
+from bridge.connectors.mail.sender import authentication, desk_of
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import is_plain_message_id
 from bridge.connectors.mail.subjects import is_forward
@@ -26,7 +26,7 @@ from bridge.domain.errors import BridgeError
 from bridge.domain.facts import ReportKind
 from bridge.domain.ids import DeskName
 from bridge.mapping.statuses import StatusPatterns
-from bridge.ports import Correspondence, Desks, MailKind, Reading, Verdict
+from bridge.ports import Authenticity, Correspondence, Desks, MailKind, Reading, Verdict
 
 _log = structlog.get_logger(__name__)
 #: A Date this much before the engagement was opened is the error of a clock, and orders nothing.
@@ -49,19 +49,32 @@ class MailReader:
             for agreement in desk.agreements
         }
 
-    def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
-        """Read one mail. Errors of the store pass through; whatever the mail itself does becomes a reason."""
+    def receive(
+        self, raw: bytes, received_at: datetime, known: Correspondence, found: Authenticity | None = None
+    ) -> Reading:
+        """Read one mail. Errors of the store pass through; whatever the mail itself does becomes a reason.
+
+        What the configured server at the border says about the sender counts before what was `found` by ourselves.
+        """
         try:
-            return self._read(parsed(raw), raw, received_at, known)
+            return self._read(parsed(raw), raw, received_at, known, found)
         except BridgeError:
             raise
         except (Exception, RecursionError) as error:  # noqa: BLE001 - hostile or broken mail, never a lost one
             _log.warning("mail_unreadable", error=type(error).__name__)
             return _unreadable(raw, received_at, error)
 
-    def _read(self, mail: ParsedMail, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
+    def _read(
+        self,
+        mail: ParsedMail,
+        raw: bytes,
+        received_at: datetime,
+        known: Correspondence,
+        verified: Authenticity | None,
+    ) -> Reading:
         sender = mail.senders[0] if len(mail.senders) == 1 else ""
-        checked = authentication(mail.message, self._settings.authserv_id, sender)
+        stamped = authentication(mail.message, self._settings.authserv_id, sender)
+        checked = stamped or verified or Authenticity()
         desks = desk_of(sender, self._domains)
         start = Reading(
             kind="review",
@@ -226,14 +239,15 @@ class _Found:
     mail: ParsedMail
     start: Reading
     desks: frozenset[DeskName]
-    checked: Authentication
+    checked: Authenticity
     known: Correspondence
     received_at: datetime
 
     def as_(self, kind: MailKind, verdict: Verdict, *reasons: str) -> Reading:
         """The reading so far, concluded."""
         unverified = ("signature_unverified",) if self.mail.opaque else ()
-        return replace(self.start, kind=kind, verdict=verdict, reasons=(*reasons, *unverified))
+        doubts = (self.checked.reason,) if self.checked.reason else ()
+        return replace(self.start, kind=kind, verdict=verdict, reasons=(*reasons, *unverified, *doubts))
 
     def review(self, *reasons: str) -> Reading:
         """For a person to decide upon."""

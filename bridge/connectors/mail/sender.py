@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.message import Message
 
 from bridge.connectors.mail import headers
 from bridge.domain.ids import DeskName
+from bridge.ports import Authenticity
 
 _COMMENT = re.compile(r"\([^()]*\)")
 _METHOD = re.compile(r"^\s*([a-z0-9-]{1,30})\s*=\s*([a-z]{1,20})\b(.*)$", re.IGNORECASE | re.DOTALL)
 _SIGNING_DOMAIN = re.compile(r"\bheader\.(?:d|i)\s*=\s*@?([a-z0-9.-]{1,255})", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Authentication:
-    """What the trusted server found out (RFC 8601)."""
-
-    #: DMARC passed, or a DKIM signature of the From domain is good
-    passed: bool = False
-    #: DMARC failed: the From may be anybody's
-    failed: bool = False
 
 
 def desk_of(address: str, domains: Mapping[DeskName, tuple[str, ...]]) -> frozenset[DeskName]:
@@ -36,22 +26,22 @@ def _is_of(domain: str, agreed: str) -> bool:
     return domain.endswith(wanted) if wanted.startswith(".") else domain == wanted
 
 
-def authentication(mail: Message, authserv_id: str, sender: str) -> Authentication:
-    """What the configured server says about a mail; what any other says is ignored, and so is a second one's say.
+def authentication(mail: Message, authserv_id: str, sender: str) -> Authenticity | None:
+    """What the configured server says about a mail (RFC 8601), None if it says nothing; what any other says is ignored.
 
     Only the topmost field of that server counts: it is the one it added itself (RFC 8601, 5).
     """
     if not authserv_id:
-        return Authentication()
+        return None
     for value in headers.raw_fields(mail, "Authentication-Results"):
         first, *results = _COMMENT.sub("", value).split(";")
         if first.split()[:1] == [] or first.split()[0].lower() != authserv_id.lower():
             continue
         return _judged(results, sender.rpartition("@")[2].lower())
-    return Authentication()
+    return None
 
 
-def _judged(results: list[str], domain: str) -> Authentication:
+def _judged(results: list[str], domain: str) -> Authenticity:
     passed = failed = False
     for result in results:
         match = _METHOD.match(result)
@@ -63,7 +53,7 @@ def _judged(results: list[str], domain: str) -> Authentication:
         elif method == "dkim" and outcome == "pass":
             signer = _SIGNING_DOMAIN.search(match[3])
             passed = passed or (signer is not None and _aligned(signer[1].lower(), domain))
-    return Authentication(passed and not failed, failed)
+    return Authenticity(passed and not failed, failed)
 
 
 def _aligned(signer: str, domain: str) -> bool:

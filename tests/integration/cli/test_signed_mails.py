@@ -1,0 +1,98 @@
+"""Mails that their domain has signed, as operators meet them."""
+
+import time
+
+import pytest
+
+from tests.integration.cli.conftest import BRIDGE, DCC, MAILBOX
+from tests.servers.dkim_signer import Signer
+from tests.servers.dns import name_server
+
+DCC_DOMAIN = MAILBOX[DCC].partition("@")[2]
+
+
+@pytest.fixture
+def names():
+    with name_server() as server:
+        server.publish(f"_dmarc.{DCC_DOMAIN}", "v=DMARC1; p=reject")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def dcc():
+    return Signer(DCC_DOMAIN)
+
+
+@pytest.fixture
+def verifying(bench, names, dcc):
+    """A bridge that verifies signatures, and an engagement at a desk that signs."""
+    dcc.publish(names)
+    host, port = names.place
+    bench.bridge["mail"] |= {"dkim_verify": True, "name_servers": [f"{host}:{port}"]}
+    del bench.bridge["mail"]["authserv_id"]
+    bench.write()
+    bench.raise_case()
+    bench.run("once")
+    return bench
+
+
+def reply(bench, text, number=1):
+    (*_, last) = bench.sent_to(DCC)
+    return (
+        f"From: {MAILBOX[DCC]}\r\nTo: {BRIDGE}\r\nSubject: Re: {last['Subject']}\r\n"
+        f"In-Reply-To: {last['Message-ID']}\r\nMessage-ID: <{number}@{DCC_DOMAIN}>\r\n"
+        f"Date: {time.strftime('%a, %d %b %Y %H:%M:%S +0000', time.gmtime())}\r\n\r\n{text}\r\n"
+    ).encode()
+
+
+def state(bench):
+    (engagement,) = bench.json("engagements")
+    return engagement["state"]
+
+
+def test_a_signed_answer_is_applied_and_an_altered_one_waits_for_a_person(verifying, dcc, tmp_path):
+    altered = dcc.signed(reply(verifying, "#acknowledge INC000000000001")).replace(b"#acknowledge", b"#resolved")
+    verifying.mail.deliver(BRIDGE, altered)
+    verifying.run("once")
+    assert state(verifying) == "open"
+    (item,) = verifying.json("quarantine", "list")
+    assert item["reason"] == "dmarc_failed; dkim_body_altered"
+    shown = verifying.json("quarantine", "show", item["item"])
+    assert shown["reading"]["reasons"] == ["dmarc_failed", "dkim_body_altered"]
+    good = dcc.signed(reply(verifying, "#acknowledge INC000000000001", 2))
+    (tmp_path / "good.eml").write_bytes(good)
+    told = verifying.json("mail", "read", tmp_path / "good.eml", "--desk", DCC)
+    assert (told["sender"]["authenticated"], told["verdict"]) == (True, "apply")
+    verifying.mail.deliver(BRIDGE, good)
+    verifying.run("once")
+    assert state(verifying) == "acknowledged"
+
+
+def test_while_the_dns_is_away_the_mail_waits_and_is_then_applied(verifying, names, dcc):
+    names.broken.add(DCC_DOMAIN)
+    verifying.mail.deliver(BRIDGE, dcc.signed(reply(verifying, "#acknowledge INC000000000001")))
+    verifying.run("once")
+    assert (state(verifying), verifying.json("quarantine", "list")) == ("open", [])
+    names.broken.clear()
+    verifying.run("once")
+    assert state(verifying) == "acknowledged"
+
+
+def test_check_asks_for_the_policies_and_warns_where_nobody_verifies(verifying):
+    told = {one["name"]: one for one in verifying.json("check")["checks"]}
+    assert "wait for a person" in told[f"senders {DCC_DOMAIN}"]["detail"]
+    del verifying.bridge["mail"]["dkim_verify"]
+    verifying.write()
+    told = {one["name"]: one for one in verifying.json("check")["checks"]}
+    assert told["senders"]["status"] == "warning"
+    verifying.bridge["mail"]["authserv_id"] = "mx.elexon.example"
+    verifying.write()
+    told = {one["name"]: one for one in verifying.json("check")["checks"]}
+    assert told["senders"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("server", ["ns.example.org", "127.0.0.1:0", "127.0.0.1:99999", "1.2.3", ""])
+def test_a_name_server_is_an_address(bench, server):
+    bench.bridge["mail"]["name_servers"] = [server]
+    bench.write()
+    assert "name server" in bench.run("check", exits=2).stdout
