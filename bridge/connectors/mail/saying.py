@@ -74,7 +74,7 @@ class Saying:
         if agreed is not None:
             # Agreed, so more than `received` may come of it.
             return Said(agreed, (why, "agreed_pattern"), text, desk_reference=self._learned(mail, text))
-        if automatic.is_out_of_office(mail.subject):
+        if automatic.is_out_of_office(mail.subject) and not self._is_numbered(mail.subject):
             return Said(None, ("out_of_office",), text, automatic=True)
         learned = self._learned(mail, text)
         return Said(ReportKind.RECEIVED, (why,), text, desk_reference=learned, automatic=True)
@@ -116,6 +116,14 @@ class Saying:
         if known:
             return known if known in theirs else ""
         return theirs[0] if theirs else ""
+
+    def _is_numbered(self, subject: str) -> bool:
+        """Whether the desk put its number before our subject, as no person's notice of absence does.
+
+        `[example.com #12] AutoReply: …` is how Request Tracker acknowledges a mail.
+        """
+        found = self._references.find(self._engagement.desk, before_our_tag(subject))
+        return any(not self._is_ours(word) for word in found)
 
     def _is_ours(self, word: str) -> bool:
         ours = {self._engagement.case_number.upper(), self._engagement.reference.upper()}

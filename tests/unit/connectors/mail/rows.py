@@ -50,6 +50,13 @@ ROWS = [
         "received",
         {"desk_reference": "INC000000000042", "automatic": True},
     ),
+    (
+        "18-automatic-reply-of-request-tracker",
+        "automatic",
+        "apply",
+        "received",
+        {"desk_reference": "INC000000000042", "automatic": True},
+    ),
     ("19-out-of-office-exchange", "automatic", "file", None, {"reason": "out_of_office"}),
     ("19-out-of-office-german", "automatic", "file", None, {"reason": "out_of_office"}),
     ("19-out-of-office-vacation", "automatic", "file", None, {"reason": "out_of_office"}),
