@@ -16,6 +16,7 @@ from bridge.connectors.alerts import AlertSender
 from bridge.connectors.email_desk import EmailDesk
 from bridge.connectors.mail.authenticity import SenderVerifier
 from bridge.connectors.mail.collecting import MailboxCollector
+from bridge.connectors.mail.configured import mail_settings
 from bridge.connectors.mail.links import Links
 from bridge.connectors.mail.reading import MailReader
 from bridge.connectors.mail.resolving import NameServers
@@ -249,24 +250,7 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
     configured = configuration.mail
     if configured is None:
         raise ConfigurationError("no mailbox is configured", remedy="add mail: to bridge.yaml")
-    settings = MailSettings(
-        smtp_url=configured.smtp,
-        imap_url=configured.imap,
-        address=configured.address,
-        keys=signing_keys(configuration),
-        username=configured.username,
-        password=configured.password.get_secret_value() if configured.password else "",
-        display_name=configured.display_name,
-        environment=configuration.environment.value,
-        allow=configured.allow,
-        allow_plaintext=configured.allow_plaintext,
-        timeout=configured.timeout.total_seconds(),
-        ca_file=configured.ca_file,
-        mailbox=configured.folder,
-        largest_mail=configured.largest_mail,
-        authserv_id=configured.authserv_id,
-        verp=configured.verp,
-    )
+    settings = mail_settings(configured, configuration.environment, signing_keys(configuration))
     reader = MailReader(settings, configuration.desks)
     writer = Writer(settings, links=links(configuration))
     names = NameServers(configured.name_servers)

@@ -28,3 +28,5 @@ def configure(form: Literal["json", "console"], level: str = "info") -> None:
     )
     # APScheduler reports a late tick as a warning; ticks are coalesced, so it is of no interest.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # msal quotes what a token server said, which may hold a token; what there is to say of it our own events say.
+    logging.getLogger("msal").setLevel(logging.CRITICAL)

@@ -160,6 +160,33 @@ class ScanSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MailClient:
+    """An application's own tokens for mail servers: OAuth client credentials (RFC 6749, 4.4)."""
+
+    #: the token server, `https://host/path`
+    authority: str
+    client_id: str
+    #: a secret, or private key and certificate in PEM (RFC 7523, 2.2)
+    client_secret: SecretStr | None
+    certificate: SecretStr | None
+    scope: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MailDelegated:
+    """Tokens for mail servers that a person let the bridge have (RFC 8628), renewed ever after (RFC 6749, 6)."""
+
+    authority: str
+    client_id: str
+    #: where they are kept
+    token_file: Path
+    scope: tuple[str, ...]
+
+
+MailTokens: TypeAlias = MailClient | MailDelegated
+
+
+@dataclass(frozen=True, slots=True)
 class MailSettings:
     """The bridge's own mailbox."""
 
@@ -170,6 +197,8 @@ class MailSettings:
     display_name: str
     username: str
     password: SecretStr | None
+    #: instead of a password
+    tokens: MailTokens | None
     folder: str
     timeout: timedelta
     #: how often the mailbox is looked into

@@ -171,6 +171,8 @@ def _far_sides(application: Application, write: Sequence[str]) -> Iterator[Check
         yield from application.servicenow.check_writing(tables, number)
     if not write:
         yield CheckResult("writes", OK, "not tried; check --write NUMBER tries them on a case made for trials")
+    if application.mail.settings.tokens is not None:
+        yield from application.mail.settings.tokens.check("mail token")
     for connector in application.mail.connectors.values():
         yield from connector.check()
     yield from application.mail.collector.check()

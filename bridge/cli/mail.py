@@ -1,4 +1,4 @@
-"""`mail read`: how a mail would be read, and why."""
+"""`mail read`: how a mail would be read, and why; `mail login`: letting the bridge into its mailbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bridge.cli.options import TheDesk
-from bridge.cli.output import print_json
+from bridge.cli.output import print_json, print_lines, printable
 from bridge.cli.session import desk_named, session_of
 from bridge.domain.agreement import Desk
 from bridge.domain.engagement import Engagement, Standing
@@ -29,14 +29,10 @@ _OWN_BORDER = "text.cpsd-bridge.invalid"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    mail = typer.Typer(help="How mails are read.", no_args_is_help=True)
+    mail = typer.Typer(help="How mails are read, and the bridge's own mailbox.", no_args_is_help=True)
     mail.command(epilog="Example: cpsd-bridge mail read answer.eml --desk dcc-service-desk | jq .verdict")(read)
-    mail.callback()(_topic)
+    mail.command(epilog="Example: cpsd-bridge mail login")(login)
     app.add_typer(mail, name="mail")
-
-
-def _topic() -> None:
-    """Keep `mail read` two words although it is the only one."""
 
 
 def read(
@@ -61,6 +57,15 @@ def read(
     print_json(described(reading))
     if reading.desk is not None and reading.desk != configured.name:
         typer.echo(f"note: the sender speaks for {reading.desk}, not for {desk}", err=True)
+
+
+def login(context: typer.Context) -> None:
+    """Log in for the bridge (`mail.auth` of kind `delegated`): shows a code to type in elsewhere, keeps the tokens."""
+    from bridge.connectors.mail.configured import person
+
+    asking = person(session_of(context).configuration().mail)
+    who = asking.login(lambda text: typer.echo(printable(text), err=True))
+    print_lines(f"{who or 'Somebody'} has logged in; see cpsd-bridge check")
 
 
 def described(reading: Reading) -> dict[str, Json]:

@@ -85,6 +85,24 @@ def instance_url(value: object) -> str:
     return text.rstrip("/")
 
 
+def authority_url(value: object) -> str:
+    """The address of a token server, https://login.microsoftonline.com/example.org."""
+    remedy = "write https://, the host and the tenant's path, as https://login.microsoftonline.com/example.org"
+    text = read_text(value, "address of a token server", remedy)
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~-]+)+/?", text):
+        raise WrongValue(f"{value!r} is no address of a token server", remedy)
+    return text.rstrip("/")
+
+
+def tenant(value: object) -> str:
+    """A tenant of Microsoft 365: example.onmicrosoft.com, or its identifier."""
+    remedy = "write the tenant's domain or identifier, such as example.onmicrosoft.com"
+    text = read_text(value, "tenant", remedy)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", text):
+        raise WrongValue(f"{value!r} is no tenant", remedy)
+    return text
+
+
 def mail_url(*schemes: str) -> Callable[[object], str]:
     """A reader of mail servers' addresses."""
     remedy = f"write {schemes[0]}://host or {schemes[1]}://host:port"
@@ -130,6 +148,10 @@ Listen = Annotated[HostPort, *written(listener, r"^.+:\d{1,5}$", "127.0.0.1:8600
 ClamdPlace = Annotated[SocketFile | HostPort, *written(clamd, r"^(unix:///|tcp://).+$", "unix:///run/clamav/clamd.ctl")]
 NameServer = Annotated[HostPort, *written(name_server, r"^[0-9a-fA-F.:\[\]]+$", "192.0.2.53")]
 InstanceUrl = Annotated[str, *written(instance_url, r"^https?://[^/\s]+/?$", "https://example.service-now.com")]
+AuthorityUrl = Annotated[
+    str, *written(authority_url, r"^https://[^/\s]+/\S+$", "https://login.microsoftonline.com/example.org")
+]
+Tenant = Annotated[str, *written(tenant, r"^[A-Za-z0-9][A-Za-z0-9.-]*$", "example.onmicrosoft.com")]
 SmtpUrl = Annotated[
     str, *written(mail_url("smtps", "smtp", "smtp+plain"), r"^smtp(s|\+plain)?://.+$", "smtps://mail.example.org")
 ]

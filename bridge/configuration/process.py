@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from bridge.configuration.addresses import HostPort
 from bridge.configuration.logins import Fetch, build_login, named_user
+from bridge.configuration.mail_logins import build_mail_login, user_name
 from bridge.configuration.process_models import (
     BridgeModel,
     DeliveryModel,
@@ -125,13 +126,15 @@ def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
                 f"{url.partition(':')[0]}: would send passwords and cases unprotected",
                 "write smtps: and imaps:, or allow_plaintext: true if that is meant",
             )
+    password, tokens = build_mail_login(model, fetch)
     return MailSettings(
         smtp=model.smtp,
         imap=model.imap,
         address=model.address,
         display_name=model.display_name,
-        username=model.username or (model.address if model.password else ""),
-        password=fetch(model.password) if model.password else None,
+        username=user_name(model, password, tokens),
+        password=password,
+        tokens=tokens,
         folder=model.folder,
         timeout=model.timeout,
         every=model.every,

@@ -18,6 +18,7 @@ from bridge.configuration.addresses import (
     SmtpUrl,
 )
 from bridge.configuration.login_models import LoginModel
+from bridge.configuration.mail_login_models import MailLoginModel
 from bridge.configuration.secrecy import Secret, StoreUrl
 from bridge.configuration.strict import Strict
 from bridge.configuration.times import Duration, Instant, PositiveDuration
@@ -145,6 +146,7 @@ class MailModel(Strict):
     display_name: str = Field("CPSD Bridge", description="The name beside the address.")
     username: str = Field("", description="User name at both servers; the address if it is left out.")
     password: Secret | None = Field(None, description="Password at both servers; without one nobody logs in at SMTP.")
+    auth: MailLoginModel | None = Field(None, description="Another way to log in than `password`: XOAUTH2.")
     folder: str = Field("INBOX", description="The mailbox's folder.")
     timeout: PositiveDuration = Field(timedelta(seconds=30), description="Longest time for an answer of a mail server.")
     every: PositiveDuration = Field(timedelta(seconds=30), description="How often the mailbox is looked into.")
@@ -161,7 +163,7 @@ class MailModel(Strict):
         default=False,
         description="Allow connections without encryption, for a mail server on the same machine.",
     )
-    ca_file: str = Field("", description="File of certificates to trust besides the system's.")
+    ca_file: str = Field("", description="Certificates to trust besides the system's, at mail and token servers.")
     largest_mail: Size = Field(35_000_000, description="Mails above this size are kept by their first bytes only.")
     authserv_id: str = Field(
         "", description="Host whose `Authentication-Results` are believed (RFC 8601); none if it is left out."

@@ -83,8 +83,40 @@ protocol lda {{
 """
 
 
+#: Adds TLS: at a port of its own from the first byte, and by STARTTLS at the other.
+WITH_TLS = """
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{certificate}
+service imap-login {{
+  inet_listener imaps {{
+    port = {port}
+    ssl = yes
+  }}
+}}
+"""
+
+#: Adds access tokens beside passwords; a token server is asked about each (RFC 7662).
+WITH_TOKENS = """
+auth_mechanisms = plain login xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {introspection}
+}}
+"""
+INTROSPECTION = """\
+introspection_mode = post
+introspection_url = {url}
+force_introspection = yes
+username_attribute = email
+active_attribute = active
+active_value = true
+"""
+
+
 @contextlib.contextmanager
-def running_dovecot(folder: Path, mail: Path, port: int) -> Iterator[Path]:
+def running_dovecot(folder: Path, mail: Path, port: int, *, more: str = "") -> Iterator[Path]:
     """Dovecot for the length of the block; yields its configuration, for the delivery agent.
 
     A submission server may ask the socket `sasl` in the folder whether a password is right.
@@ -93,6 +125,7 @@ def running_dovecot(folder: Path, mail: Path, port: int) -> Iterator[Path]:
         folder: for its own files; every user must be able to enter it.
         mail: where the Maildirs are, one folder for each address, in lower case.
         port: for IMAP, without TLS.
+        more: configuration that is added to ours or replaces it.
 
     Raises:
         ServerUnavailable: it is missing, of a version whose configuration reads otherwise, or did not start.
@@ -106,6 +139,7 @@ def running_dovecot(folder: Path, mail: Path, port: int) -> Iterator[Path]:
         CONFIGURATION.format(
             folder=folder, mail=mail, port=port, user=MAIL_USER, domain=DEFAULT_DOMAIN, password=PASSWORD
         )
+        + more
     )
     (folder / "delivery.log").touch()
     run(as_root(["chown", MAIL_USER, str(folder / "delivery.log")]))

@@ -106,7 +106,7 @@ class MailboxCollector:
     @property
     def _key(self) -> str:
         settings = self._settings
-        return f"mail:{settings.username or settings.address}@{settings.imap.host}/{settings.mailbox}"
+        return f"mail:{settings.user}@{settings.imap.host}/{settings.mailbox}"
 
     def check(self) -> Iterator[CheckResult]:
         """Connect, log in and open the mailbox."""

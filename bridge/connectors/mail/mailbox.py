@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from imap_tools import BaseMailBox, MailBox, MailBoxUnencrypted
 from imap_tools.errors import ImapToolsError, MailboxLoginError
 
+from bridge.connectors.mail.logins import MECHANISM, REFUSED_REMEDY, Exchange, LoginRefused, entered
 from bridge.connectors.mail.settings import MailSettings, Security
 from bridge.domain.errors import TryLater
 
@@ -26,6 +27,11 @@ _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
 _MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^>\s]{1,900}>)", re.IGNORECASE | re.MULTILINE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+#: a refusal's code (RFC 5530), and those that tell of who wants to log in
+_CODE = re.compile(r"\[([A-Z]+)[\] ]")
+_ABOUT_US = frozenset({"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED"})
+#: how imaplib says that the command itself was not understood
+_NOT_ABOUT_US = re.compile(r"AUTHENTICATE command error")
 _INTERNALDATE = re.compile(rb'\bINTERNALDATE "([^"]{1,64})"')
 
 
@@ -112,14 +118,24 @@ class Mailbox:
 @contextmanager
 def opened(settings: MailSettings) -> Iterator[Mailbox]:
     """The configured mailbox, connected as configured and logged in; raises `TryLater` if that cannot be done."""
+    connection = entered(settings.tokens, lambda token: _entered(settings, token))
+    try:
+        yield _opened(connection, settings)
+    finally:
+        _leave(connection)
+
+
+def _entered(settings: MailSettings, token: str) -> BaseMailBox:
     try:
         connection = _connect(settings)
     except LOST as error:
         raise _later("no connection to the IMAP server", error) from error
     try:
-        yield _login(connection, settings)
-    finally:
+        _login(connection, settings, token)
+    except BaseException:
         _leave(connection)
+        raise
+    return connection
 
 
 def _connect(settings: MailSettings) -> BaseMailBox:
@@ -129,17 +145,46 @@ def _connect(settings: MailSettings) -> BaseMailBox:
     return MailBoxUnencrypted(endpoint.host, endpoint.port, timeout=timeout)
 
 
-def _login(connection: BaseMailBox, settings: MailSettings) -> Mailbox:
+def _login(connection: BaseMailBox, settings: MailSettings, token: str) -> None:
     try:
         if settings.imap.security is Security.STARTTLS:
             # Raises if the server does not offer it: there is no way on without.
             connection.client.starttls(settings.tls())
-        connection.login(settings.username or settings.address, settings.password, initial_folder=None)
-        return Mailbox(connection, settings.mailbox)
+        if token:
+            _show(connection, Exchange(settings.user, token))
+        else:
+            connection.login(settings.user, settings.password, initial_folder=None)
     except MailboxLoginError as error:
         raise TryLater(
             "the IMAP server refuses our login", remedy="check mail.username and mail.password; mails wait until then"
         ) from error
+    except LOST as error:
+        raise _later("the IMAP server did not let us in", error) from error
+
+
+def _show(connection: BaseMailBox, exchange: Exchange) -> None:
+    """Log in by a token (RFC 9051, 6.2.2)."""
+    client = connection.client
+    if f"AUTH={MECHANISM}" not in client.capabilities:
+        raise TryLater(
+            f"the IMAP server takes no token: it does not offer {MECHANISM}",
+            remedy="check mail.imap, and that IMAP is on for the mailbox; mails wait until then",
+        )
+    try:
+        client.authenticate(MECHANISM, lambda challenge: exchange(challenge).encode())
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        code = _CODE.match(str(error))
+        if _NOT_ABOUT_US.match(str(error)) or (code and code[1] not in _ABOUT_US):
+            raise
+        told = f" ({exchange.status})" if exchange.status else ""
+        raise LoginRefused(f"the IMAP server refuses our login{told}", remedy=REFUSED_REMEDY) from None
+
+
+def _opened(connection: BaseMailBox, settings: MailSettings) -> Mailbox:
+    try:
+        return Mailbox(connection, settings.mailbox)
     except LOST as error:
         raise _later(f"mailbox {settings.mailbox} cannot be opened", error) from error
 

@@ -12,6 +12,7 @@ import smtplib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from bridge.connectors.mail.logins import MECHANISM, REFUSED_REMEDY, Exchange, LoginRefused, entered
 from bridge.connectors.mail.settings import Endpoint, MailSettings, Security
 from bridge.domain.delivery import Receipt
 from bridge.domain.errors import FarSideError, OutcomeUnknown, TryLater
@@ -45,18 +46,23 @@ class Submission:
     @contextmanager
     def connection(self, desk: str = "") -> Iterator[smtplib.SMTP]:
         """A connection that is protected as configured and logged in; raises `TryLater`."""
+        server = entered(self._settings.tokens, lambda token: self._entered(token, desk))
+        try:
+            yield server
+        finally:
+            _leave(server)
+
+    def _entered(self, token: str, desk: str) -> smtplib.SMTP:
         try:
             server = self._connect()
         except (OSError, smtplib.SMTPException) as error:
             raise _later("no connection to the SMTP server", error, desk) from error
         try:
-            self._greet(server, desk)
-            yield server
-        finally:
-            # What was agreed stands; a server that does not say goodbye changes nothing.
-            with contextlib.suppress(OSError, smtplib.SMTPException):
-                server.quit()
-            server.close()
+            self._greet(server, token, desk)
+        except BaseException:
+            _leave(server)
+            raise
+        return server
 
     def _connect(self) -> smtplib.SMTP:
         settings, endpoint = self._settings, self._settings.smtp
@@ -67,7 +73,7 @@ class Submission:
             )
         return smtplib.SMTP(endpoint.host, endpoint.port, name, timeout=settings.timeout)
 
-    def _greet(self, server: smtplib.SMTP, desk: str) -> None:
+    def _greet(self, server: smtplib.SMTP, token: str, desk: str) -> None:
         settings = self._settings
         try:
             server.ehlo_or_helo_if_needed()
@@ -75,16 +81,42 @@ class Submission:
                 # Raises if the server does not offer it: there is no way on without.
                 server.starttls(context=settings.tls())
                 server.ehlo()
-            if settings.username:
+            if token:
+                _show(server, Exchange(settings.user, token), desk)
+            elif settings.username:
                 server.login(settings.username, settings.password)
         except smtplib.SMTPAuthenticationError as error:
-            raise TryLater(
-                f"the SMTP server refuses our login ({error.smtp_code})",
-                desk=desk,
-                remedy="check mail.username and mail.password; mails wait until then",
-            ) from error
+            # From None: what was refused is of no use to whoever reads the log.
+            raise _no_entry(error.smtp_code, desk, by_token=bool(token)) from None
         except (OSError, smtplib.SMTPException) as error:
             raise _later("the SMTP server did not let us in", error, desk) from error
+
+
+def _show(server: smtplib.SMTP, exchange: Exchange, desk: str) -> None:
+    """Log in by a token (RFC 4954)."""
+    if MECHANISM not in server.esmtp_features.get("auth", "").upper().split():
+        raise TryLater(
+            f"the SMTP server takes no token: it does not offer {MECHANISM}",
+            desk=desk,
+            remedy="check mail.smtp, and that SMTP AUTH is on there; mails wait until then",
+        )
+    server.auth(MECHANISM, exchange)
+
+
+def _no_entry(code: int, desk: str, *, by_token: bool) -> TryLater:
+    """What a refused login means: only 535 is about the token, any other code would be said to the next one too."""
+    what = f"the SMTP server refuses our login ({code})"
+    if not by_token:
+        return TryLater(what, desk=desk, remedy="check mail.username and mail.password; mails wait until then")
+    kind = LoginRefused if code == 535 else TryLater
+    return kind(what, desk=desk, remedy=REFUSED_REMEDY)
+
+
+def _leave(server: smtplib.SMTP) -> None:
+    # What was agreed stands; a server that does not say goodbye changes nothing.
+    with contextlib.suppress(OSError, smtplib.SMTPException):
+        server.quit()
+    server.close()
 
 
 class _Transfer:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bridge.connectors.mail.logins import Tokens
 from bridge.connectors.mail.signing import Keys, envelope_sender
 from bridge.domain.errors import ConfigurationError, FarSideError
 
@@ -84,6 +85,8 @@ class MailSettings:
     keys: Keys
     username: str = ""
     password: str = field(default="", repr=False)
+    #: instead of a password
+    tokens: Tokens | None = field(default=None, repr=False)
     display_name: str = "CPSD Bridge"
     #: `production`, or the name of any other environment, in which only `allow` may be written to
     environment: str = PRODUCTION
@@ -119,6 +122,11 @@ class MailSettings:
         return Endpoint.parse(self.imap_url, "imap", allow_plaintext=self.allow_plaintext)
 
     @property
+    def user(self) -> str:
+        """The user name at both servers."""
+        return self.username or self.address
+
+    @property
     def domain(self) -> str:
         """The domain of our address, which is also that of our Message-IDs."""
         return self.address.rpartition("@")[2].lower()
@@ -128,11 +136,8 @@ class MailSettings:
         return envelope_sender(self.address, message_id) if self.verp else self.address
 
     def tls(self) -> ssl.SSLContext:
-        """Certificates and host names are always checked."""
-        context = ssl.create_default_context()
-        if self.ca_file is not None:
-            context.load_verify_locations(cafile=self.ca_file)
-        return context
+        """How connections are protected."""
+        return tls_context(self.ca_file)
 
     def refuse_strangers(self, recipients: tuple[str, ...], desk: str = "") -> None:
         """Raises `NotAllowed` if outside production any recipient matches no pattern of the allow-list."""
@@ -149,3 +154,11 @@ class MailSettings:
     def _allows(self, address: str) -> bool:
         entries = (entry.lower() for entry in self.allow)
         return any(fnmatchcase(address, f"*{entry}" if entry.startswith("@") else entry) for entry in entries)
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Certificates and host names are always checked, by the system's authorities and those of a file."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context

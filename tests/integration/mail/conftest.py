@@ -12,6 +12,7 @@ from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
 from bridge.sandbox.mail import MailServer
 from tests.integration.mail.market import Market
+from tests.servers.office import running_office
 
 KEYS = Keys((b"a key of sixteen bytes",))
 _serial = count(1)
@@ -95,6 +96,13 @@ def sandbox_provider(sandbox_server):
 def distribution_provider(mail_servers):
     """Postfix and Dovecot."""
     return Provider(mail_servers.smtp_port, mail_servers.imap_port, mail_servers.password, nul=b"\x80")
+
+
+@pytest.fixture(scope="session")
+def office():
+    """Postfix and Dovecot that take access tokens; give each test a provider of tokens of its own."""
+    with running_office() as running:
+        yield running
 
 
 @pytest.fixture
