@@ -256,8 +256,9 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
     names = NameServers(configured.name_servers)
     verifier = SenderVerifier(settings, configuration.desks, names, SystemClock()) if configured.dkim_verify else None
     connectors: dict[DeskName, DeskConnector] = {
-        name: EmailDesk(name, desk.latest.email, settings, writer=writer, reader=reader)
+        name: EmailDesk(name, email, settings, writer=writer, reader=reader)
         for name, desk in configuration.desks.by_name.items()
+        if (email := desk.latest.email) is not None
     }
     return Mail(settings, reader, connectors, MailboxCollector(settings, store), _scanner(configured.scan), verifier)
 

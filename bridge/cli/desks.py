@@ -66,8 +66,8 @@ def _rows(tx: Transaction, configuration: Configuration) -> list[dict[str, objec
                 "mode": desk.mode.value,
                 "paused": _is_paused(controls, desk),
                 "agreement_version": agreement.version if agreement else None,
-                "method": "email",
-                "to": list(desk.latest.email.to),
+                "method": desk.latest.contact,
+                "to": list(desk.latest.email.to) if desk.latest.email else [],
                 "confirmation": agreement.confirmation.value if agreement else "",
                 "open_engagements": counts[name],
             }

@@ -17,6 +17,7 @@ from bridge.cli.output import print_json, print_lines, printable
 from bridge.cli.session import desk_named, session_of
 from bridge.domain.agreement import Desk
 from bridge.domain.engagement import Engagement, Standing
+from bridge.domain.errors import UsageError
 from bridge.domain.ids import DeskName, EngagementId, Reference, SysId, engagement_id, reference
 from bridge.ports import Json, Reading
 
@@ -113,7 +114,10 @@ def _of_text(application: Application, desk: Desk, file: Path) -> Reading:
 
 def _reply(desk: Desk, to: str, tag: str, text: str, now: datetime) -> EmailMessage:
     """An answer of the desk to our opening mail."""
-    domain = next(iter(desk.latest.email.from_domains), "") or desk.latest.email.to[0].rpartition("@")[2]
+    email = desk.latest.email
+    if email is None:
+        raise UsageError(f"{desk.name} is not reached by mail", remedy="name a desk that is")
+    domain = next(iter(email.from_domains), "") or email.to[0].rpartition("@")[2]
     mail = EmailMessage(policy=SMTP)
     mail["Authentication-Results"] = f"{_OWN_BORDER}; dmarc=pass header.from={domain}"
     mail["From"] = f"{desk.name}@{domain}"
@@ -155,6 +159,11 @@ class _OneEngagement:
     def by_desk_reference(self, desk: DeskName, given: str) -> EngagementId | None:
         """The desk has given no reference yet."""
         del desk, given
+        return None
+
+    def by_desk_record(self, desk: DeskName, record: str) -> EngagementId | None:
+        """Mail knows no records."""
+        del desk, record
         return None
 
     def engagement(self, engagement: EngagementId) -> Engagement | None:

@@ -40,7 +40,7 @@ def build_agreement(desk: DeskName, model: AgreementModel, resolution_codes: Map
         desk=desk,
         version=model.version,
         effective=model.effective,
-        email=_email(model),
+        method=_email(model),
         hours=_hours(model),
         respond_within=MappingProxyType({str(level): within for level, within in model.respond_within.items()}),
         share=_share(model),

@@ -13,7 +13,16 @@ from bridge.domain.agreement import EmailMethod
 from bridge.domain.delivery import Delivery, Receipt
 from bridge.domain.errors import OutcomeUnknown, TryLater
 from bridge.domain.ids import DeskName
-from bridge.ports import CheckResult, CheckStatus, Correspondence, Frozen, OutboundMessage, Reading
+from bridge.ports import (
+    Capabilities,
+    CheckResult,
+    CheckStatus,
+    Collector,
+    Correspondence,
+    Frozen,
+    OutboundMessage,
+    Reading,
+)
 
 
 class MailReading(Protocol):
@@ -31,7 +40,7 @@ class EmailDesk:
     """
 
     #: mail cannot be asked
-    can_find = False
+    capabilities = Capabilities()
 
     def __init__(
         self, desk: DeskName, method: EmailMethod, settings: MailSettings, *, writer: Writer, reader: MailReading
@@ -55,6 +64,9 @@ class EmailDesk:
         """Raises `OutcomeUnknown`: nobody at the far side can be asked, and silence must not read as absence."""
         raise OutcomeUnknown(f"mail {delivery.message_id or delivery.id} cannot be asked for", desk=self._desk)
 
+    def collector(self) -> Collector | None:
+        return None
+
     def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
         return self._reader.receive(raw, received_at, known)
 
@@ -62,6 +74,9 @@ class EmailDesk:
         """Connect and log in, and see whether the desk's addresses may be written to."""
         yield self._check_connection()
         yield self._check_recipients()
+
+    def close(self) -> None:
+        """Each mail has a connection of its own."""
 
     def _check_connection(self) -> CheckResult:
         where = endpoint_name(self._settings.smtp)

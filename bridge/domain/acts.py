@@ -77,6 +77,8 @@ def learn(situation: Situation, engagement: Engagement) -> Done:
         replace(
             engagement,
             desk_reference=fact.desk_reference or engagement.desk_reference,
+            desk_record=fact.desk_record or engagement.desk_record,
+            desk_link=fact.desk_link or engagement.desk_link,
             received_at=engagement.received_at or fact.at,
         ),
         (),

@@ -74,6 +74,20 @@ class EmailMethod:
 
 
 @dataclass(frozen=True, slots=True)
+class PortalMethod:
+    """Contact through the interface of the desk's own system."""
+
+    #: which kind of connector: `rest`, `servicenow`, or the name of one that was installed
+    kind: str
+    #: what that kind of connector was told, in a form of its own
+    settings: object = field(repr=False)
+    #: regular expression of the desk's own reference
+    reference: str = ""
+    #: how many messages the desk gets in any hour at most; None sets no limit
+    most_per_hour: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AttachmentRule:
     """Which files may go to the desk: largest size of one message's files in bytes, and file name endings."""
 
@@ -138,7 +152,7 @@ class Agreement:
     desk: DeskName
     version: int
     effective: date
-    email: EmailMethod
+    method: EmailMethod | PortalMethod
     hours: WorkingHours = WorkingHours()
     #: "P1" … "P4" -> agreed response time
     respond_within: Mapping[str, ResponseTime] = field(default_factory=dict)
@@ -157,6 +171,16 @@ class Agreement:
     resolution_codes: Mapping[str, str] = field(default_factory=dict)
     #: time between chases of an engagement that nobody acknowledged; None never chases
     chase_every: timedelta | None = None
+
+    @property
+    def contact(self) -> str:
+        """The kind of contact, as agreements name it, such as `email` or `rest`."""
+        return "email" if isinstance(self.method, EmailMethod) else self.method.kind
+
+    @property
+    def email(self) -> EmailMethod | None:
+        """The contact by mail; None for a desk that is reached otherwise."""
+        return self.method if isinstance(self.method, EmailMethod) else None
 
 
 @dataclass(frozen=True, slots=True)

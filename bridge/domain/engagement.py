@@ -58,6 +58,12 @@ class Engagement:
     required: bool = True
     lead: bool = False
     desk_reference: str = ""
+    #: by what the desk's own system names its record of the case, where people can see it, and what it says there
+    desk_record: str = ""
+    desk_link: str = ""
+    desk_status: str = ""
+    #: when the desk's system says that this status was given, or was seen
+    desk_status_at: datetime | None = None
     received_at: datetime | None = None
     acknowledged_at: datetime | None = None
     workaround_at: datetime | None = None

@@ -69,6 +69,9 @@ class Report:
     channel: str = "mail"
     #: what a person's free text reads like; shown to the resolver, never applied
     suggests: ReportKind | None = None
+    #: by what a portal names its record of the case, and where people can see it
+    desk_record: str = ""
+    desk_link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

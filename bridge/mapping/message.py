@@ -83,6 +83,7 @@ def compose(  # noqa: PLR0913 - a message is made from all of these
         facts=(*_changes(changes), *contents),
         desk=engagement.desk,
         desk_reference=engagement.desk_reference,
+        desk_record=engagement.desk_record,
         thread=tuple(thread),
         files=tuple(files),
         notes=so_far.notes,

@@ -25,6 +25,7 @@ PHRASES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "Because": ("reason", " ({})", ""),
         "Ref": ("desk_reference", " (its reference {})", ""),
         "Round": ("further_round", ", round {}", ""),
+        "Link": ("link", "\n{}", ""),
         "Text": ("text", "\n{}", ""),
         "Until": ("until", ", waiting until {}", ""),
         "Direction": ("direction", " and points to {}", ""),
@@ -52,7 +53,7 @@ _WORDINGS: Mapping[str, str] = MappingProxyType(
         "To engage it again, write a work note: #engage @{desk}",
         "new_round": "{desk} is engaged again{By}{Round}, under a new reference. The case stays open.",
         # reports
-        "report_received": "{desk} has received the case{Ref}. Nobody there has taken it yet.",
+        "report_received": "{desk} has received the case{Ref}. Nobody there has taken it yet.{Link}",
         "report_acknowledged": "{desk} has acknowledged the case{Phone}{Ref}.{Text}",
         "report_progress": "{desk} reports progress{Phone}{Ref}{Until}.{Text}",
         "report_question": "{desk} asks{Phone}{Ref}:{Text}\nTo answer, write a work note: #desk @{desk}: your answer",

@@ -76,6 +76,7 @@ def report_values(report: Report, case: Case, engagement: Engagement) -> dict[st
         "until": report.until.date().isoformat() if report.until else "",
         "direction": report.direction or "",
         "channel": report.channel,
+        "link": report.desk_link,
         "suggests": report.suggests.value if report.suggests else "",
     }
 

@@ -6,7 +6,9 @@
 from bridge.ports.authenticity import Authenticity, Verifier
 from bridge.ports.chance import Clock, Random
 from bridge.ports.desks import (
+    PORTAL_SOURCE,
     Alerts,
+    Capabilities,
     Collector,
     Correspondence,
     DeskConnector,
@@ -55,10 +57,12 @@ from bridge.ports.store import (
 )
 
 __all__ = [
+    "PORTAL_SOURCE",
     "RESTORED",
     "Alerts",
     "AttachmentEntry",
     "Authenticity",
+    "Capabilities",
     "CaseRecord",
     "CaseSource",
     "CheckResult",

@@ -67,6 +67,8 @@ class OutboundMessage:
     facts: tuple[Fact, ...]
     desk: DeskName
     desk_reference: str
+    #: by what the desk's own system names its record, as far as that is known
+    desk_record: str = ""
     #: message identities of earlier mails of this engagement, oldest first
     thread: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
@@ -114,6 +116,11 @@ class Reading:
     #: mail, link or portal
     channel: str = "mail"
     desk_reference: str = ""
+    #: by what the desk's own system names its record, where people can see it, and the status it gives there; a
+    #: status that is the last known one, or older, reports nothing
+    desk_record: str = ""
+    desk_link: str = ""
+    desk_status: str = ""
     text: str = ""
     attachments: tuple[ReadAttachment, ...] = ()
     sender: str = ""
@@ -136,7 +143,7 @@ class Reading:
 
 
 class Correspondence(Protocol):
-    """What a reader of mail must know about what was sent, and to whom."""
+    """What a reader must know about what was sent, and to whom."""
 
     def by_message_id(self, message_id: str) -> EngagementId | None:
         """The engagement in which a mail of ours had this Message-ID."""
@@ -150,27 +157,55 @@ class Correspondence(Protocol):
         """The engagement for which a desk uses this reference of its own."""
         ...
 
+    def by_desk_record(self, desk: DeskName, record: str) -> EngagementId | None:
+        """The newest engagement for which a desk's system has this record."""
+        ...
+
     def engagement(self, engagement: EngagementId) -> Engagement | None:
         """An engagement as it stands."""
         ...
 
 
-class DeskConnector(Protocol):
-    """One method of contact with one desk."""
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What can be done with a desk by its method of contact."""
 
     #: whether `find` can answer: mail cannot be asked
-    can_find: bool
+    find: bool = False
+    #: whether the desk's system has a record that can be read back: its status, what is said there, its files
+    read_back: bool = False
+    #: whether the desk's system tells us by itself that something has changed
+    hooks: bool = False
+
+
+class DeskConnector(Protocol):
+    """One method of contact with one desk.
+
+    A message is opened and sent in two steps: `freeze` renders it without asking anybody, and its bytes are stored
+    before `send` hands them over. What a desk says is collected (`collector`), stored, and read by `receive`.
+    """
+
+    capabilities: Capabilities
 
     def freeze(self, message: OutboundMessage, at: datetime) -> Frozen:
         """Render a message into the bytes that all attempts share."""
         ...
 
     def send(self, frozen: Frozen, attempt: int) -> Receipt:
-        """Hand the bytes over; raises `TryLater`, `FarSideError` or `OutcomeUnknown`."""
+        """Hand the bytes over; raises `TryLater`, `FarSideError` or `OutcomeUnknown`.
+
+        An attempt after the first comes only when the far side can no longer be working on an earlier one. Whoever can
+        `find` looks before each step whether it was done then. The receipt of an opening message names the desk's
+        record (`far_id`) and, in its detail, `reference` and `link`, where the desk's system has them.
+        """
         ...
 
     def find(self, delivery: Delivery) -> Receipt | None:
         """Ask whether the desk has a delivery; None if it certainly has not at this moment."""
+        ...
+
+    def collector(self) -> Collector | None:
+        """What collects from this desk alone; None where its answers come in otherwise, as into a common mailbox."""
         ...
 
     def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
@@ -180,6 +215,14 @@ class DeskConnector(Protocol):
     def check(self) -> Iterator[CheckResult]:
         """Prove that the desk can be reached."""
         ...
+
+    def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+PORTAL_SOURCE = "portal:"
+"""Before a desk's name: where an item that its connector collected, and will read, came from."""
 
 
 @dataclass(frozen=True, slots=True)

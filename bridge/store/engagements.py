@@ -137,6 +137,14 @@ class Engagements(Work):
         same_case = len({one.case for one in found}) == 1
         return candidates[0].id if len(candidates) == 1 and (candidates[0].is_open or same_case) else None
 
+    def by_desk_record(self, desk: DeskName, record: str) -> EngagementId | None:
+        if not record:
+            return None
+        theirs = and_(engagement.c.desk == desk, engagement.c.desk_record == record)
+        newest = select(engagement.c.id).where(theirs).order_by(engagement.c.opened_at.desc()).limit(1)
+        found = self._execute(newest).scalar_one_or_none()
+        return found and EngagementId(found)
+
     def save_engagement(self, engagement_: Engagement) -> None:
         try:
             self._execute(_SAVE[self._connection.dialect.name], _values(engagement_))

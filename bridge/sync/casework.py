@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import assert_never
 
 from bridge.domain import effects as do
@@ -157,6 +158,13 @@ class Casework:
         self._replace(engagement)
         self.apply(engagement, Delivered(MessageKind.OPEN, 1))
         return self._current(engagement)
+
+    def saw_status(self, engagement: Engagement, status: str, at: datetime) -> Engagement:
+        """Remember which status the desk's own system shows, whatever follows from it."""
+        seen = replace(engagement, desk_status=status, desk_status_at=at)
+        self._event("desk_status_seen", seen, {"status": status, "before": engagement.desk_status})
+        self._keep(seen)
+        return seen
 
     def _look_at_kin(self) -> None:
         """What the hold answers for the engaged relatives, before anything is decided."""

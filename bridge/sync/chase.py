@@ -98,7 +98,8 @@ def _address_corrected(tx: Transaction, around: Surroundings, engagement: Engage
         one for one in tx.deliveries(engagement=engagement.id) if one.payload.get("kind") == MessageKind.OPEN.value
     ]
     addressed = {address.lower() for one in opens for address in one.recipients}
-    contacts = {address.lower() for address in around.desks.by_name[engagement.desk].latest.email.to}
+    email = around.desks.by_name[engagement.desk].latest.email
+    contacts = {address.lower() for address in email.to} if email else set()
     return bool(addressed) and not contacts <= addressed
 
 

@@ -12,7 +12,7 @@ from bridge.domain.case import Case
 from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import StoreError
-from bridge.domain.facts import Bounced, Delivered, DeliveryFailed, Fact, MessageKind, NeverArrived
+from bridge.domain.facts import Bounced, Delivered, DeliveryFailed, Fact, MessageKind, NeverArrived, Report, ReportKind
 from bridge.domain.ids import DeskName
 from bridge.mapping.message import compose
 from bridge.mapping.sharing import NOTHING_SO_FAR, WrittenSoFar
@@ -108,7 +108,7 @@ class MessagePerformer:
     def ask(self, claim: Claim) -> Receipt | None:
         """Ask the desk's portal; mail cannot be asked."""
         connector = self._connector(claim.delivery)
-        if not connector.can_find:
+        if not connector.capabilities.find:
             raise CannotAsk("mail cannot be asked")
         return connector.find(claim.delivery)
 
@@ -117,6 +117,8 @@ class MessagePerformer:
         kind, ordinal = _what(claim.delivery)
         refused = tuple(receipt.detail.get("refused", ()))
         facts: list[Fact] = [Delivered(kind, ordinal)]
+        if kind is MessageKind.OPEN and receipt.far_id and self._connector(claim.delivery).capabilities.read_back:
+            facts.append(_taken(receipt, tx.now()))
         if refused:
             facts.append(Bounced(kind, refused, permanent=True, some_left=True))
         self._take(tx, claim, facts, "message_delivered", {"message_id": claim.delivery.message_id})
@@ -204,6 +206,20 @@ def composed(
 def is_opening(delivery: Delivery) -> bool:
     """The opening message: with it go the case's files, and what was written in it so far."""
     return bool(delivery.payload["kind"] == MessageKind.OPEN.value)
+
+
+def _taken(receipt: Receipt, now: datetime) -> Report:
+    """The desk's own system has made a record of the case, and nobody there has seen it yet."""
+    link = str(receipt.detail.get("link", ""))
+    return Report(
+        ReportKind.RECEIVED,
+        now,
+        desk_reference=str(receipt.detail.get("reference", "")) or receipt.far_id,
+        automatic=True,
+        channel="portal",
+        desk_record=receipt.far_id,
+        desk_link=link,
+    )
 
 
 def _what(delivery: Delivery) -> tuple[MessageKind, int]:

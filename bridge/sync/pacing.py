@@ -1,4 +1,4 @@
-"""The agreed number of mails an hour: what is above it waits, in order, and people are told once a day.
+"""The agreed number of messages an hour: what is above it waits, in order, and people are told once a day.
 
 A desk that has had its number is left out when work is claimed; the count that binds is made once more in the
 transaction that begins the attempt, while no other worker begins one for that desk.
@@ -23,15 +23,15 @@ HELD_UP = "desk_at_its_cap"
 
 
 def caps(around: Surroundings) -> Mapping[str, int]:
-    """The desks with an agreed number of mails an hour; the newest version of the agreement counts."""
+    """The desks with an agreed number of messages an hour; the newest version of the agreement counts."""
     # A desk without any agreement is a poison of its own, which must not hold up the others.
     desks = (desk for desk in around.desks.by_name.values() if desk.agreements)
-    agreed = ((desk.name, desk.latest.email.most_per_hour) for desk in desks)
+    agreed = ((desk.name, desk.latest.method.most_per_hour) for desk in desks)
     return {name: most for name, most in agreed if most is not None}
 
 
 def has_room(tx: Transaction, around: Surroundings, desk: str) -> bool:
-    """Whether one more mail may go to a desk now; until the transaction ends nobody else is told the same."""
+    """Whether one more message may go to a desk now; until the transaction ends nobody else is told the same."""
     most = caps(around).get(desk)
     if most is None:
         return True

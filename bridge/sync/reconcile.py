@@ -244,7 +244,7 @@ class _Walk:
 
     def _opened(self, cases: Sequence[SysId]) -> Iterator[tuple[Engagement, Delivery]]:
         """Open engagements with desks that can be asked, and their opening messages as far as they were attempted."""
-        askable = {name for name, connector in self.around.connectors.items() if connector.can_find}
+        askable = {name for name, connector in self.around.connectors.items() if connector.capabilities.find}
         if not askable:
             return
         with self.around.store.reading() as tx:

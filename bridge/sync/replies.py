@@ -9,7 +9,8 @@ from bridge.domain.delivery import Delivery
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import StoreError, TryLater
 from bridge.domain.facts import Bounced, Fact, MessageKind, Report, ReportKind
-from bridge.ports import Authenticity, InboxItem, InboxState, Reading, TrailEvent, Transaction
+from bridge.domain.ids import DeskName
+from bridge.ports import PORTAL_SOURCE, Authenticity, InboxItem, InboxState, Reading, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
@@ -26,7 +27,8 @@ _FINAL = {"file": InboxState.FILED, "drop": InboxState.DROPPED, "quarantine": In
 
 def apply_reply(around: Surroundings, _: Roster, item: InboxItem) -> InboxState:
     """Read one inbound item of a desk and apply it. Raises `TryLater` while nobody can be asked who it is from."""
-    found = around.verifier.verify(item.raw, item.received_at) if around.verifier else None
+    is_mail = not item.source.startswith(PORTAL_SOURCE)
+    found = around.verifier.verify(item.raw, item.received_at) if is_mail and around.verifier else None
     return until_settled(around, lambda tx: _apply_once(tx, around, item, found))
 
 
@@ -41,16 +43,27 @@ def verified_now(around: Surroundings, raw: bytes, received_at: datetime) -> Aut
 def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem, found: Authenticity | None) -> InboxState:
     if (state := settled_already(tx, item)) is not None:
         return state
-    reading = around.reader.receive(item.raw, item.received_at, tx, found)
+    reading = _read(tx, around, item, found)
     engagement = tx.engagement(reading.engagement) if reading.engagement else None
     if engagement is None:
         return _set_aside(tx, around, item, reading, engagement)
     reading = _seen_before(tx, around, item, reading, engagement)
     if reading.verdict != "apply":
         return _set_aside(tx, around, item, reading, engagement)
-    if is_storm(tx, engagement):
+    # A portal's own words are told from ours by their author: nobody goes round there.
+    if reading.channel == "mail" and is_storm(tx, engagement):
         return broken_off(tx, around, item, reading, engagement)
     return take_reading(tx, around, item, reading, engagement, f"desk:{engagement.desk}")
+
+
+def _read(tx: Transaction, around: Surroundings, item: InboxItem, found: Authenticity | None) -> Reading:
+    """Mail is read by the reader that all desks share, what came from a portal by the desk's own connector."""
+    if not item.source.startswith(PORTAL_SOURCE):
+        return around.reader.receive(item.raw, item.received_at, tx, found)
+    connector = around.connectors.get(DeskName(item.source.removeprefix(PORTAL_SOURCE)))
+    if connector is None:
+        return Reading("review", "quarantine", ("no_such_desk",), channel="portal")
+    return connector.receive(item.raw, item.received_at, tx)
 
 
 def _seen_before(
@@ -132,6 +145,9 @@ def take_reading(
         },
         {"sender": reading.sender, "text": reading.text},
     )
+    reading = _newer_status(reading, engagement)
+    if reading.desk_status:
+        engagement = work.saw_status(engagement, reading.desk_status, reading.at or item.received_at)
     fact = _fact(tx, around, reading, engagement, item.received_at)
     if fact is None:
         tx.settle_item(
@@ -144,6 +160,17 @@ def take_reading(
     tx.settle_item(item.id, state, work.quarantined or decision.reason, case=engagement.case, engagement=engagement.id)
     work.close()
     return state
+
+
+def _newer_status(reading: Reading, engagement: Engagement) -> Reading:
+    """A desk's system shows its status again and again, and not always in order: only a new one says something."""
+    if not reading.desk_status:
+        return reading
+    if reading.desk_status == engagement.desk_status:
+        return replace(reading, report=None, desk_status="", reasons=(*reading.reasons, "status_unchanged"))
+    if reading.at and engagement.desk_status_at and reading.at < engagement.desk_status_at:
+        return replace(reading, report=None, desk_status="", reasons=(*reading.reasons, "status_older"))
+    return reading
 
 
 def _fact(
@@ -164,6 +191,8 @@ def _fact(
         direction=reading.direction,
         suggests=reading.suggests,
         channel=reading.channel,
+        desk_record=reading.desk_record,
+        desk_link=reading.desk_link,
     )
 
 
@@ -186,7 +215,8 @@ def _bounce(tx: Transaction, around: Surroundings, reading: Reading, engagement:
 
 def _required(around: Surroundings, engagement: Engagement, bounced: Delivery | None) -> set[str]:
     """Whom the desk's contacts name among those the message went to; all, once other contacts are in force."""
-    contacts = {address.lower() for address in around.desks.by_name[engagement.desk].latest.email.to}
+    email = around.desks.by_name[engagement.desk].latest.email
+    contacts = {address.lower() for address in email.to} if email else set()
     addressed = {address.lower() for address in bounced.recipients} if bounced else set()
     return contacts & addressed or addressed or contacts
 

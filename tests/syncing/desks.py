@@ -11,7 +11,18 @@ from bridge.domain.delivery import Delivery, Receipt
 from bridge.domain.errors import BridgeError
 from bridge.domain.facts import ReportKind
 from bridge.domain.ids import DeskName, Reference
-from bridge.ports import Authenticity, CheckResult, Clock, Correspondence, Frozen, OutboundMessage, RawItem, Reading
+from bridge.ports import (
+    PORTAL_SOURCE,
+    Authenticity,
+    Capabilities,
+    CheckResult,
+    Clock,
+    Correspondence,
+    Frozen,
+    OutboundMessage,
+    RawItem,
+    Reading,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,8 @@ class FakeDesk:
     clock: Clock
     #: whether it can be asked for a delivery: a portal can, mail cannot
     can_find: bool = False
+    #: whether it has a record of its own, which names it in its receipts
+    reads_back: bool = False
     received: list[Mail] = field(default_factory=list)
     #: what happens to the next sendings: an error, and whether the desk got the mail all the same
     faults: list[tuple[BridgeError, bool]] = field(default_factory=list)
@@ -66,6 +79,10 @@ class FakeDesk:
     def texts(self) -> str:
         """Everything it was ever told."""
         return "\n".join(mail.content.decode() for mail in self.received)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(find=self.can_find, read_back=self.reads_back)
 
     def freeze(self, message: OutboundMessage, at: datetime) -> Frozen:
         told = {
@@ -101,6 +118,9 @@ class FakeDesk:
     def find(self, delivery: Delivery) -> Receipt | None:
         found = any(mail.message_id == f"<{delivery.id}@bridge.example>" for mail in self.received)
         return Receipt("found") if found else None
+
+    def collector(self) -> None:
+        return None
 
     def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
         raise AssertionError("mail is read by the reader that all desks share")
@@ -191,3 +211,82 @@ class FakeAlerts:
 
     def codes(self) -> list[str]:
         return [str(payload["code"]) for payload in self.sent]
+
+
+@dataclass
+class Ticket:
+    """A record in a portal."""
+
+    record: str
+    reference: str
+    status: str = "new"
+    comments: list[str] = field(default_factory=list)
+
+
+@dataclass
+class FakePortal(FakeDesk):
+    """A desk with a system of its own, which makes a record of each case and can be read back."""
+
+    can_find: bool = True
+    reads_back: bool = True
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+    items: list[RawItem] = field(default_factory=list)
+
+    def send(self, frozen: Frozen, attempt: int) -> Receipt:
+        told = json.loads(frozen.content)
+        ticket = self.tickets.setdefault(told["reference"], Ticket(str(len(self.tickets) + 1), told["reference"]))
+        super().send(frozen, attempt)
+        return self._receipt(ticket)
+
+    def find(self, delivery: Delivery) -> Receipt | None:
+        if super().find(delivery) is None:
+            return None
+        assert delivery.frozen is not None
+        return self._receipt(self.tickets[json.loads(delivery.frozen)["reference"]])
+
+    def says(self, kind: str, text: str = "", *, status: str = "", at: datetime | None = None, ticket: int = 1) -> None:
+        """Something happens to a ticket, and is there to be collected."""
+        at = at or self.clock.now()
+        told = {"record": str(ticket), "report": kind, "text": text, "status": status, "at": at.isoformat()}
+        source = f"{PORTAL_SOURCE}{self.name}"
+        self.items.append(RawItem(source, str(len(self.items) + 1), json.dumps(told).encode(), self.clock.now()))
+
+    def collector(self) -> "PortalCollector":
+        return PortalCollector(self)
+
+    def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
+        told = json.loads(raw)
+        return Reading(
+            "report",
+            "apply" if told["report"] or told["status"] else "file",
+            (),
+            engagement=known.by_desk_record(self.name, told["record"]),
+            matched_by="desk_record",
+            report=ReportKind(told["report"]) if told["report"] else None,
+            channel="portal",
+            desk_status=told["status"],
+            text=told["text"],
+            desk=self.name,
+            at=datetime.fromisoformat(told["at"]),
+        )
+
+    def _receipt(self, ticket: Ticket) -> Receipt:
+        link = f"https://{self.name}.example/tickets/{ticket.record}"
+        return Receipt(ticket.record, {"reference": f"REQ-{ticket.record}", "link": link})
+
+
+@dataclass
+class PortalCollector:
+    """Implements `ports.Collector` for a portal: everything is offered every time."""
+
+    portal: FakePortal
+
+    @property
+    def name(self) -> str:
+        return f"{PORTAL_SOURCE}{self.portal.name}"
+
+    def collect(self, keep: Callable[[RawItem], bool]) -> int:
+        return sum(keep(item) for item in self.portal.items)
+
+    def overlooked(self, received: Collection[str], since: datetime) -> Iterator[RawItem]:
+        return iter(())

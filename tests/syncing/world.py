@@ -44,7 +44,7 @@ def agreement(desk: str = "dcc", **fields: Any) -> Agreement:
         "desk": DeskName(desk),
         "version": 1,
         "effective": date(2026, 1, 1),
-        "email": EmailMethod((f"desk@{desk}.example",)),
+        "method": EmailMethod((f"desk@{desk}.example",)),
         "hours": ALWAYS_OPEN,
         "update_on": ("priority", "short_description"),
         "needs": ("impact_statement",),

@@ -46,7 +46,7 @@ class SenderVerifier:
     def __init__(self, settings: MailSettings, desks: Desks, records: TextRecords, clock: Clock) -> None:
         self._authserv_id = settings.authserv_id
         self._domains: Mapping[DeskName, tuple[str, ...]] = {
-            name: desk.latest.email.from_domains for name, desk in desks.by_name.items()
+            name: email.from_domains for name, desk in desks.by_name.items() if (email := desk.latest.email) is not None
         }
         self._records = records
         self._clock = clock

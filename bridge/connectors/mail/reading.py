@@ -39,8 +39,9 @@ class MailReader:
 
     def __init__(self, settings: MailSettings, desks: Desks, *, zone: ZoneInfo | None = None) -> None:
         self._settings = settings
-        self._domains = {name: desk.latest.email.from_domains for name, desk in desks.by_name.items()}
-        self._references = OwnReferences({name: desk.latest.email.reference for name, desk in desks.by_name.items()})
+        by_mail = {name: email for name, desk in desks.by_name.items() if (email := desk.latest.email) is not None}
+        self._domains = {name: email.from_domains for name, email in by_mail.items()}
+        self._references = OwnReferences({name: email.reference for name, email in by_mail.items()})
         self._zone = zone or ZoneInfo("Europe/London")
         self._desks = desks
         self._patterns = {

@@ -63,6 +63,10 @@ engagement = Table(
     Column("required", Boolean, nullable=False, server_default=true()),
     Column("lead", Boolean, nullable=False, server_default=false()),
     words("desk_reference"),
+    words("desk_record"),
+    words("desk_link"),
+    words("desk_status"),
+    Column("desk_status_at", Instant),
     Column("received_at", Instant),
     Column("acknowledged_at", Instant),
     Column("workaround_at", Instant),
@@ -103,6 +107,13 @@ Index(
     engagement.c.desk_reference,
     sqlite_where=text("desk_reference <> ''"),
     postgresql_where=text("desk_reference <> ''"),
+)
+Index(
+    "engagement_desk_record",
+    engagement.c.desk,
+    engagement.c.desk_record,
+    sqlite_where=text("desk_record <> ''"),
+    postgresql_where=text("desk_record <> ''"),
 )
 #: Declined engagements for which the hold may still wait.
 Index(

@@ -103,4 +103,4 @@ class Market:
 
 def _desk(name, addresses):
     domain = addresses[0].rpartition("@")[2]
-    return desk(name, email=EmailMethod(addresses, from_domains=(domain,), reference=r"INC\d{12}"))
+    return desk(name, method=EmailMethod(addresses, from_domains=(domain,), reference=r"INC\d{12}"))

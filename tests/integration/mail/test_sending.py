@@ -13,7 +13,7 @@ from bridge.connectors.mail.writing import Writer
 from bridge.domain.agreement import EmailMethod
 from bridge.domain.delivery import Delivery, DeliveryKind
 from bridge.domain.errors import ConfigurationError, FarSideError, OutcomeUnknown, TryLater
-from bridge.ports import CheckStatus
+from bridge.ports import Capabilities, CheckStatus
 from bridge.sandbox.desk import content_digest
 from bridge.sandbox.mail import MailServer
 from tests.servers.processes import free_port
@@ -224,7 +224,7 @@ def test_the_check_tells_a_reachable_desk_from_one_that_is_not(sandbox):
 
 def test_mail_cannot_be_asked_for_and_does_not_pretend_to_be_absent(sandbox):
     desk = _desk(sandbox.settings(sandbox.new_address()), "desk@mail.example")
-    assert desk.can_find is False
+    assert desk.capabilities == Capabilities()
     with pytest.raises(OutcomeUnknown):
         desk.find(_delivery())
 

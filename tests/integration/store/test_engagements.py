@@ -17,6 +17,10 @@ def filled() -> Engagement:
         required=False,
         lead=True,
         desk_reference="INC000000000001",
+        desk_record="4711",
+        desk_link="https://dcc.example/4711",
+        desk_status="open",
+        desk_status_at=START + timedelta(hours=2),
         received_at=START,
         acknowledged_at=START + timedelta(microseconds=1),
         workaround_at=START + timedelta(hours=1),
@@ -206,3 +210,14 @@ def test_a_desks_reference_prefers_the_open_round_and_names_none_where_two_are_o
     add(store, engagement(2, desk_reference="INC1"))
     with store.reading() as work:
         assert work.by_desk_reference("dcc", "INC1") is None
+
+
+def test_the_newest_engagement_of_a_desks_record_is_found(store):
+    one = engagement(state=State.CONFIRMED, desk_record="4711")
+    again = engagement(round_=2, desk_record="4711")
+    add(store, one)
+    add(store, again)
+    with store.reading() as work:
+        assert work.by_desk_record(one.desk, "4711") == again.id
+        assert work.by_desk_record("ldso", "4711") is None
+        assert work.by_desk_record(one.desk, "") is None

@@ -41,7 +41,7 @@ def agreement(confirmation: str = "elexon", desk: str = "dcc", **fields: Any) ->
         "desk": DeskName(desk),
         "version": 3,
         "effective": date(2026, 1, 1),
-        "email": EmailMethod(("desk@dcc.example",)),
+        "method": EmailMethod(("desk@dcc.example",)),
         "hours": ALWAYS_OPEN,
         "confirmation": Confirmation(confirmation),
         "quiet_time": ResponseTime(elapsed=QUIET_TIME),

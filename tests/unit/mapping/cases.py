@@ -67,7 +67,7 @@ def agreement(desk: str = "ldso", **fields: Any) -> Agreement:
         "desk": DeskName(desk),
         "version": 1,
         "effective": date(2026, 1, 1),
-        "email": EmailMethod(("helpdesk@ldso.example",)),
+        "method": EmailMethod(("helpdesk@ldso.example",)),
         "hours": OFFICE_HOURS,
     }
     return Agreement(**(values | fields))

@@ -17,7 +17,7 @@ from tests.syncing.world import DCC, LDSO, TIMING, World, build, desk
 
 
 def capped(most: int):
-    return desk("dcc", email=EmailMethod(("desk@dcc.example",), most_per_hour=most))
+    return desk("dcc", method=EmailMethod(("desk@dcc.example",), most_per_hour=most))
 
 
 def raise_cases(world: World, amount: int) -> list[str]:

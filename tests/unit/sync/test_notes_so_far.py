@@ -313,7 +313,7 @@ def test_a_corrected_address_gets_them_too(build_world):
     world.cycle(2)
     assert world.engagement().undeliverable
     world.desks[DCC].addresses = ("new@dcc.example",)
-    world = world.with_desk(desk("dcc", email=EmailMethod(("new@dcc.example",))))
+    world = world.with_desk(desk("dcc", method=EmailMethod(("new@dcc.example",))))
     world.cycle(4)
     assert not world.engagement().undeliverable
     assert len(openings(world)) == 2

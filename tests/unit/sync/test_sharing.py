@@ -202,7 +202,7 @@ def test_free_text_of_a_desk_sets_no_status(world):
 def corrected(world: World) -> World:
     """The desk's agreement names another address, as after a restart with a changed configuration."""
     world.desks[DCC].addresses = ("new@dcc.example",)
-    return world.with_desk(desk("dcc", email=EmailMethod(("new@dcc.example",))))
+    return world.with_desk(desk("dcc", method=EmailMethod(("new@dcc.example",))))
 
 
 def test_what_bounced_goes_to_the_corrected_address(world):
