@@ -59,6 +59,11 @@ class EmailModel(Strict):
     most_per_hour: int | None = Field(
         None, ge=1, description="Mails in any hour at most; what is above waits in order. No limit if it is left out."
     )
+    automatic: bool = Field(
+        default=True,
+        description="Our mails say that a program wrote them. `false` for a desk whose system gives such mails no "
+        "acknowledgement, as Request Tracker does, or refuses them, as Jira Service Management does.",
+    )
 
 
 class MethodModel(Strict):

@@ -62,7 +62,12 @@ def _email(model: AgreementModel) -> EmailMethod:
     email = model.method.email
     domains = email.from_domains or [address.rpartition("@")[2].lower() for address in email.to]
     return EmailMethod(
-        tuple(email.to), tuple(email.cc), tuple(dict.fromkeys(domains)), email.reference, email.most_per_hour
+        tuple(email.to),
+        tuple(email.cc),
+        tuple(dict.fromkeys(domains)),
+        email.reference,
+        email.most_per_hour,
+        email.automatic,
     )
 
 

@@ -71,6 +71,8 @@ class EmailMethod:
     reference: str = ""
     #: how many mails the desk gets in any hour at most; None sets no limit
     most_per_hour: int | None = None
+    #: whether our mails say that a program wrote them (RFC 3834)
+    automatic: bool = True
 
 
 @dataclass(frozen=True, slots=True)

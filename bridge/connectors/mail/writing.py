@@ -40,6 +40,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 _TEXT_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
 _THREAD_LENGTH = 20
+#: What Exchange shall not send where acknowledgements are wanted: notices of delivery, of reading, of absence
+#: ([MS-OXCMAIL] 2.1.3.2.20).
+_NO_NOTICES = "DR, RN, NRN, OOF"
 
 
 class Writer:
@@ -67,7 +70,7 @@ class Writer:
         mail = EmailMessage(policy=SMTP)
         message_id = self._settings.keys.sign_message_id(message.id, self._settings.domain)
         self._address(mail, method, at)
-        self._identify(mail, message)
+        self._identify(mail, message, method)
         self._fill(mail, message, at)
         return Frozen(serialise(mail, message.id, message_id, message.thread), message_id, (*method.to, *method.cc))
 
@@ -92,9 +95,12 @@ class Writer:
         mail["Reply-To"] = Address(settings.display_name, addr_spec=settings.address)
         mail["Date"] = format_datetime(at.replace(microsecond=0))
 
-    def _identify(self, mail: EmailMessage, message: OutboundMessage) -> None:
+    def _identify(self, mail: EmailMessage, message: OutboundMessage, method: EmailMethod) -> None:
         mail["Subject"] = self.subject(message)
-        mark_as_automatic(mail)
+        if method.automatic:
+            mark_as_automatic(mail)
+        else:
+            mail["X-Auto-Response-Suppress"] = _NO_NOTICES
         mail["X-CPSD-Reference"] = self._signed(message)
         mail["X-CPSD-Case"] = one_line(message.case_number)
         mail["X-CPSD-Kind"] = message.kind.value

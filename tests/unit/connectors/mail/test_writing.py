@@ -87,6 +87,12 @@ def test_the_mail_says_that_a_machine_wrote_it_and_wants_no_automatic_answer(wri
     assert "Precedence" not in mail
 
 
+def test_a_desk_whose_system_acknowledges_no_automatic_mail_gets_none_that_says_so(writer, method):
+    mail = parsed(writer.write(outbound(), replace(method, automatic=False), NOW))
+    assert "Auto-Submitted" not in mail
+    assert mail["X-Auto-Response-Suppress"] == "DR, RN, NRN, OOF"
+
+
 def test_answers_come_to_our_address_and_the_date_is_the_instant_given(writer, method):
     mail = parsed(writer.write(outbound(), method, NOW))
     assert mail["Reply-To"].addresses[0].addr_spec == "cpsd@bridge.example"
