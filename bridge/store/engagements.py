@@ -98,6 +98,15 @@ _DUE = _question(
 )
 _ALL = _question(true())
 
+_NAMED = select(engagement.c.id).where(engagement.c.reference == bindparam("reference"))
+_SENT_AS = (
+    select(outbox.c.engagement)
+    # The second condition is that of the index: without it SQLite looks through everything that was ever sent.
+    .where(outbox.c.message_id == bindparam("message_id"), outbox.c.message_id != literal_column("''"))
+    .order_by(outbox.c.seq)
+)
+_KNOWN_AS = select(known_mail.c.engagement).where(known_mail.c.message_id == bindparam("message_id"))
+
 
 class Engagements(Work):
     """Engagements, and finding the one that a reference or a Message-ID speaks of."""
@@ -119,14 +128,14 @@ class Engagements(Work):
         return next(iter(self._engagements(_BY_ID, {"id": engagement_})), None)
 
     def by_reference(self, reference: Reference) -> EngagementId | None:
-        return self._engagement_id(engagement.c.reference == reference)
+        found = self._execute(_NAMED, {"reference": reference}).scalar_one_or_none()
+        return found and EngagementId(found)
 
     def by_message_id(self, message_id: str) -> EngagementId | None:
         if not message_id:
             return None
-        sent = select(outbox.c.engagement).where(outbox.c.message_id == message_id).order_by(outbox.c.seq)
-        known = select(known_mail.c.engagement).where(known_mail.c.message_id == message_id)
-        return self._execute(sent).scalars().first() or self._execute(known).scalar_one_or_none()
+        asked = {"message_id": message_id}
+        return self._execute(_SENT_AS, asked).scalars().first() or self._execute(_KNOWN_AS, asked).scalar_one_or_none()
 
     def by_desk_reference(self, desk: DeskName, reference: str) -> EngagementId | None:
         """The open engagement with this reference, else the latest; None where several could be meant."""
@@ -154,10 +163,6 @@ class Engagements(Work):
                     "a round of this desk is open already", case=engagement_.case_number, desk=engagement_.desk
                 ) from None
             raise
-
-    def _engagement_id(self, condition: ColumnElement[bool]) -> EngagementId | None:
-        found = self._execute(select(engagement.c.id).where(condition)).scalar_one_or_none()
-        return found and EngagementId(found)
 
     def _engagements(self, question: _Question, values: Mapping[str, object] | None = None) -> tuple[Engagement, ...]:
         rows = self._execute(question.rows, values).all()

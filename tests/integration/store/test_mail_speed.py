@@ -1,0 +1,71 @@
+"""Whose mail it is costs the same however much was ever sent."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, text
+
+from bridge.domain.ids import EngagementId
+from bridge.ports import InboxState, RawItem
+from tests.stores.samples import START, sys_id
+
+SENT = 20_000
+FILL = (
+    "INSERT INTO outbox (id, kind, recipient, lane, payload, status, created_at, finished_at, message_id, engagement) "
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows) "
+    "SELECT 'd' || i, 'message', 'dcc', 'e/' || i, '{}', 'done', 0, 0, '<' || i || '@bridge.example>', 'e' || i FROM n"
+)
+QUESTIONS = {
+    "by_message_id": lambda work: work.by_message_id(f"<{SENT // 2}@bridge.example>"),
+    "by_reference": lambda work: work.by_reference("4ZJ6T0Q2WX"),
+    "first_item": lambda work: work.first_item("<1@dcc.example>"),
+    "know_mail": lambda work: work.know_mail("<1@dcc.example>", EngagementId("e1"), 1),
+    "count_events": lambda work: work.count_events(sys_id(1), "item_received", "desk:dcc", START - timedelta(hours=1)),
+    "inbox_item": lambda work: work.inbox_item(1),
+    "settle_item": lambda work: work.settle_item(1, InboxState.FILED, "read"),
+}
+
+
+@pytest.fixture
+def grown(store):
+    """A store from which many mails were sent, with one in its inbox."""
+    with store.transaction() as work:
+        work._execute(text(FILL), {"rows": SENT})
+        work.receive(RawItem("mail:INBOX", "one", b"raw", START))
+    return store
+
+
+def asked(store, question):
+    """What a question made the database do: its statements with their values."""
+    seen = []
+
+    def note(_connection, _cursor, statement, values, *_):
+        seen.append((statement, values))
+
+    with store.transaction() as work:
+        event.listen(store._engine, "before_cursor_execute", note)
+        try:
+            question(work)
+        finally:
+            event.remove(store._engine, "before_cursor_execute", note)
+    return seen
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_table_is_read_from_end_to_end(grown, question):
+    explain = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}[grown._engine.dialect.name]
+    statements = asked(grown, QUESTIONS[question])
+    assert statements
+    with grown.transaction() as work:
+        for statement, values in statements:
+            plan = "\n".join(str(row) for row in work._connection.exec_driver_sql(explain + statement, values))
+            assert "SCAN " not in plan
+            # PostgreSQL rightly looks through tables that hold next to nothing.
+            assert "Seq Scan on outbox" not in plan
+
+
+def test_a_mail_of_ours_is_found_by_its_message_id_among_many(grown):
+    with grown.reading() as work:
+        assert work.by_message_id("<777@bridge.example>") == "e777"
+        assert work.by_message_id("<0@bridge.example>") is None
+        assert work.by_message_id("") is None
