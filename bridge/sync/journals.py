@@ -12,6 +12,7 @@ from bridge.domain.engagement import Engagement, Standing, State
 from bridge.domain.facts import Confirm, Engage, Fact, Override, RaiserAnswered, Reject, Report, Tell, Withdraw
 from bridge.domain.ids import DeskName
 from bridge.mapping.entries import attachment_of, journal_of
+from bridge.mapping.marks import written_by
 from bridge.mapping.notecommands import (
     Command,
     ConfirmCommand,
@@ -28,7 +29,6 @@ from bridge.mapping.sharing import WORK_NOTES, is_shared
 from bridge.ports import CaseRecord, InboxItem, InboxState, JournalEntry, TrailEvent, Transaction
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
-from bridge.sync.marks import written_by
 from bridge.sync.openings import Known
 from bridge.sync.restored import of_an_earlier_life
 from bridge.sync.roster import Roster

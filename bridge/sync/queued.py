@@ -9,8 +9,8 @@ from bridge.domain.effects import Send
 from bridge.domain.engagement import Engagement
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import delivery_id
+from bridge.mapping.marks import signed_text
 from bridge.ports import CaseRecord
-from bridge.sync.marks import signed_text
 
 _URGENT = frozenset({MessageKind.CHASE, MessageKind.ESCALATION})
 

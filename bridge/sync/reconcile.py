@@ -24,11 +24,11 @@ from bridge.domain.hours import NeverOpenError
 from bridge.domain.ids import DeliveryId, DeskName, SysId
 from bridge.mapping.differences import Difference, Held, Kind, ReadTo, Shown, at, compare
 from bridge.mapping.entries import ATTACHMENT_SOURCE
+from bridge.mapping.marks import written_by
 from bridge.mapping.message import due_by
 from bridge.ports import AttachmentEntry, CaseRecord, JournalEntry, Stamp, Transaction
 from bridge.sync.arriving import not_yet_here
 from bridge.sync.kin import engagements_of_family, shown
-from bridge.sync.marks import written_by
 from bridge.sync.mending import Evidence, Found, Mender
 from bridge.sync.restored import catching_up
 from bridge.sync.surroundings import EVER, Surroundings

@@ -17,8 +17,8 @@ import structlog
 from bridge.domain.delivery import Claim
 from bridge.domain.ids import DeliveryId, SysId, delivery_id, reference
 from bridge.mapping.entries import JOURNAL_SOURCE, journal_of
+from bridge.mapping.marks import mark_in, normalised, unsigned
 from bridge.ports import RESTORED, CaseRecord, Cursor, JournalEntry, Restored, TrailEvent, Transaction
-from bridge.sync.marks import mark_in, normalised, unsigned
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()

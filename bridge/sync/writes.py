@@ -18,10 +18,10 @@ from bridge.domain.engagement import Engagement
 from bridge.domain.errors import BridgeError, NotFound, StoreError, UntrustedAnswer
 from bridge.domain.hold import Answer
 from bridge.domain.ids import DeliveryId, Reference, SysId, reference
+from bridge.mapping.marks import mark_in
 from bridge.ports import CaseRecord, Frozen, JournalEntry, RecordWrite, Transaction
 from bridge.sync.casework import REOPENS, RESOLVES, Casework, Cause
 from bridge.sync.deciding import until_settled
-from bridge.sync.marks import mark_in
 from bridge.sync.outcomes import Prepared
 from bridge.sync.restored import said_before
 from bridge.sync.surroundings import EVER, Surroundings

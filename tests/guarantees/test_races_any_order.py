@@ -19,12 +19,12 @@ from hypothesis.stateful import (
 
 from bridge.domain.engagement import Engagement, State
 from bridge.domain.errors import OutcomeUnknown
+from bridge.mapping.marks import mark_in
 from bridge.store import open_store
 from bridge.sync.apply import apply
 from bridge.sync.chase import chase
 from bridge.sync.cycle import Cycle
 from bridge.sync.dispatch import paused_desk
-from bridge.sync.marks import mark_in
 from bridge.sync.roster import Roster
 from tests.stores.fixtures import HandClock
 from tests.syncing.fixtures import hurry

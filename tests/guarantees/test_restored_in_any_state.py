@@ -15,11 +15,11 @@ from sqlalchemy import create_engine, make_url, text
 
 from bridge.domain.errors import TryLater
 from bridge.domain.ids import DeliveryId, SysId
+from bridge.mapping.marks import unsigned
 from bridge.ports import RESTORED
 from bridge.store import SqlStore, open_store
 from bridge.sync import restored
 from bridge.sync.dispatch import PAUSED_ALL
-from bridge.sync.marks import unsigned
 from tests.syncing.fixtures import hurry
 from tests.syncing.servicenow import OURS
 from tests.syncing.world import DCC, LDSO, REC, World, build
