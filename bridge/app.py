@@ -17,6 +17,7 @@ from bridge.connectors.email_desk import EmailDesk
 from bridge.connectors.mail.authenticity import SenderVerifier
 from bridge.connectors.mail.collecting import MailboxCollector
 from bridge.connectors.mail.configured import mail_settings
+from bridge.connectors.mail.dkim_signing import DkimSigner
 from bridge.connectors.mail.links import Links
 from bridge.connectors.mail.reading import MailReader
 from bridge.connectors.mail.resolving import NameServers
@@ -38,6 +39,7 @@ from bridge.settings import (
     BasicAuth,
     ClientCredentials,
     Configuration,
+    DkimSettings,
     HoldRule,
     HoldSettings,
     JwtGrant,
@@ -84,6 +86,9 @@ class Mail:
     collector: MailboxCollector
     scanner: MailScanner | None
     verifier: SenderVerifier | None
+    #: signatures, the innermost first
+    seals: tuple[DkimSigner, ...]
+    names: NameServers
 
 
 class Application:
@@ -150,6 +155,7 @@ class Application:
             verifier=self.mail.verifier,
             alerts=AlertSender(
                 settings=self.mail.settings,
+                seals=self.mail.seals,
                 mail=configured.alerts.mail,
                 webhooks=[configured.alerts.webhook.get_secret_value()] if configured.alerts.webhook else [],
             ),
@@ -252,7 +258,8 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
         raise ConfigurationError("no mailbox is configured", remedy="add mail: to bridge.yaml")
     settings = mail_settings(configured, configuration.environment, signing_keys(configuration))
     reader = MailReader(settings, configuration.desks)
-    writer = Writer(settings, links=links(configuration))
+    seals = _seals(configured.dkim)
+    writer = Writer(settings, links=links(configuration), seals=seals)
     names = NameServers(configured.name_servers)
     verifier = SenderVerifier(settings, configuration.desks, names, SystemClock()) if configured.dkim_verify else None
     connectors: dict[DeskName, DeskConnector] = {
@@ -260,7 +267,20 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
         for name, desk in configuration.desks.by_name.items()
         if (email := desk.latest.email) is not None
     }
-    return Mail(settings, reader, connectors, MailboxCollector(settings, store), _scanner(configured.scan), verifier)
+    return Mail(
+        settings,
+        reader,
+        connectors,
+        MailboxCollector(settings, store),
+        _scanner(configured.scan),
+        verifier,
+        seals,
+        names,
+    )
+
+
+def _seals(dkim: DkimSettings | None) -> tuple[DkimSigner, ...]:
+    return (DkimSigner(dkim.selector, dkim.domain, dkim.private_key.get_secret_value()),) if dkim else ()
 
 
 def _scanner(configured: ScanSettings | None) -> MailScanner | None:

@@ -187,6 +187,15 @@ MailTokens: TypeAlias = MailClient | MailDelegated
 
 
 @dataclass(frozen=True, slots=True)
+class DkimSettings:
+    """The key by which our mails are signed, and where its public half is published."""
+
+    selector: str
+    domain: str
+    private_key: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
 class MailSettings:
     """The bridge's own mailbox."""
 
@@ -222,6 +231,8 @@ class MailSettings:
     dkim_verify: bool = False
     #: (address, port) of the name servers that are asked; empty asks the system's
     name_servers: tuple[tuple[str, int], ...] = ()
+    #: how our mails are signed by DKIM; None signs none
+    dkim: DkimSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

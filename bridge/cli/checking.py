@@ -177,6 +177,8 @@ def _far_sides(application: Application, write: Sequence[str]) -> Iterator[Check
         yield from connector.check()
     yield from application.mail.collector.check()
     yield from _senders(application)
+    for seal in application.mail.seals:
+        yield from seal.check(application.mail.names)
     if application.mail.scanner is None:
         yield CheckResult("scanner", WARNING, "inbound files are not scanned", "add mail.scan with clamd or a command")
     else:

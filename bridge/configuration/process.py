@@ -13,6 +13,7 @@ from bridge.configuration.mail_logins import build_mail_login, user_name
 from bridge.configuration.process_models import (
     BridgeModel,
     DeliveryModel,
+    DkimModel,
     MailModel,
     ReconcileModel,
     ScanModel,
@@ -27,6 +28,7 @@ from bridge.ports import Stream
 from bridge.settings import (
     AlertSettings,
     DeliverySettings,
+    DkimSettings,
     HoldRule,
     HoldSettings,
     Listener,
@@ -147,6 +149,7 @@ def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
         verp=model.verp,
         scan=_scan(model.scan) if model.scan else None,
         dkim_verify=model.dkim_verify,
+        dkim=_dkim(model.dkim, model.address, fetch) if model.dkim else None,
         name_servers=tuple((place.host, place.port) for place in model.name_servers),
     )
 
@@ -155,6 +158,17 @@ def _scan(model: ScanModel) -> ScanSettings:
     place = model.clamd
     found = (place.host, place.port) if isinstance(place, HostPort) else Path(place.path) if place else None
     return ScanSettings(found, tuple(model.command), model.timeout)
+
+
+def _dkim(model: DkimModel, address: str, fetch: Fetch) -> DkimSettings:
+    own = address.rpartition("@")[2].lower()
+    domain = (model.domain or own).lower()
+    if own != domain and not own.endswith(f".{domain}"):
+        raise WrongValue(
+            f"dkim: a signature of {domain} says nothing about mails from {own}",
+            "leave domain: out, or write one above",
+        )
+    return DkimSettings(model.selector, domain, fetch(model.private_key))
 
 
 def _existing_file(name: str) -> Path | None:

@@ -11,6 +11,7 @@ from bridge.configuration.addresses import (
     Address,
     Allowed,
     ClamdPlace,
+    Domain,
     ImapUrl,
     InstanceUrl,
     Listen,
@@ -131,6 +132,22 @@ class ScanModel(Strict):
         return self
 
 
+class DkimModel(Strict):
+    """The DKIM signature of our mails (RFC 6376)."""
+
+    selector: str = Field(
+        description="Name of the key; its public half is published at `SELECTOR._domainkey.DOMAIN`, and `check` shows "
+        "the record.",
+        min_length=1,
+    )
+    domain: Domain | None = Field(
+        None, description="The domain that signs: that of `address`, which it is if left out, or one above it."
+    )
+    private_key: Secret = Field(
+        description="RSA or Ed25519 private key in PEM, without a passphrase; best as `file:/path`."
+    )
+
+
 class MailModel(Strict):
     """The bridge's own mailbox."""
 
@@ -176,6 +193,7 @@ class MailModel(Strict):
     name_servers: list[NameServer] = Field(
         [], description="Name servers to ask for keys and policies; the system's if left out."
     )
+    dkim: DkimModel | None = Field(None, description="Sign our mails by DKIM; the mail server does, if left out.")
     verp: bool = Field(
         default=False,
         description="Send each mail from an address of its own (`local+…@domain`), so that a bounce which quotes "

@@ -16,6 +16,7 @@ import requests
 import structlog
 from urllib3.exceptions import NewConnectionError
 
+from bridge.connectors.mail.sealing import Seal, sealed
 from bridge.connectors.mail.sending import Submission
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.writing import environment, mark_as_automatic, one_line, serialise
@@ -42,11 +43,13 @@ class AlertSender:
         mail: Sequence[str] = (),
         webhooks: Sequence[str] = (),
         timeout: float = 10.0,
+        seals: Sequence[Seal] = (),
     ) -> None:
         self._settings = settings
         self._mail = tuple(mail) if settings is not None else ()
         self._webhooks = tuple(webhooks)
         self._timeout = timeout
+        self._seals = tuple(seals)
 
     def send(self, payload: Mapping[str, Json]) -> Receipt:
         """Try every way. One that worked is enough: the others are named in the receipt and in the log.
@@ -73,7 +76,7 @@ class AlertSender:
         ways: list[tuple[str, Callable[[], object]]] = []
         settings = self._settings
         if settings is not None and self._mail:
-            mail = written(alarm, identity, settings, self._mail)
+            mail = written(alarm, identity, settings, self._mail, self._seals)
             ways.append(("mail", partial(Submission(settings).send, mail, 1)))
         for number, url in enumerate(self._webhooks, start=1):
             # An address may hold a secret, so the log shows its place in the configuration only.
@@ -116,8 +119,14 @@ def _gravest(failures: Mapping[str, BridgeError]) -> BridgeError:
     return next(iter(failures.values()))
 
 
-def written(alarm: Mapping[str, str], identity: uuid.UUID, settings: MailSettings, to: Sequence[str]) -> Frozen:
-    """The mail that carries an alarm: plain text, no case text in the subject."""
+def written(
+    alarm: Mapping[str, str],
+    identity: uuid.UUID,
+    settings: MailSettings,
+    to: Sequence[str],
+    seals: Sequence[Seal] = (),
+) -> Frozen:
+    """The mail that carries an alarm: plain text, no case text in the subject, signed like every other."""
     mail = EmailMessage(policy=SMTP)
     mail["From"] = Address(settings.display_name, addr_spec=settings.address)
     mail["To"] = [Address(addr_spec=address) for address in to]
@@ -129,7 +138,8 @@ def written(alarm: Mapping[str, str], identity: uuid.UUID, settings: MailSetting
     message_id = settings.keys.sign_message_id(DeliveryId(str(identity)), settings.domain)
     mark_as_automatic(mail)
     mail.set_content(environment().get_template("alert.txt.j2").render(alarm), cte="quoted-printable")
-    return Frozen(serialise(mail, str(identity), message_id), message_id, tuple(to))
+    content = sealed(serialise(mail, str(identity), message_id), moment, seals)
+    return Frozen(content, message_id, tuple(to))
 
 
 def _moment(at: str) -> datetime | None:

@@ -222,6 +222,15 @@ def _key(found: tuple[bytes, ...], signature: Tags) -> RSAPublicKey | Ed25519Pub
     return public_key(record[b"p"], kind)
 
 
+def published_keys(found: tuple[bytes, ...]) -> list[bytes]:
+    """The keys in some text records, whatever they may be used for; none that is revoked."""
+    records = [tags for one in found if (tags := _tags(one)) is not None and b"p" in tags]
+    try:
+        return [key for record in records if (key := _decoded(record[b"p"]))]
+    except NotGood:
+        return []
+
+
 def _allows(record: Tags, tag: bytes, wanted: bytes) -> bool:
     return tag not in record or wanted in {one.strip().lower() for one in record[tag].split(b":")}
 

@@ -30,6 +30,7 @@ from bridge.connectors.mail.schema import (
     ExternalIdentifier,
     Note,
 )
+from bridge.connectors.mail.sealing import Seal, sealed
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.wording import CLOSING, EXAMPLES, HEADLINES, REFERENCE_LABEL, REPLY_LINE
 from bridge.domain.agreement import EmailMethod
@@ -48,7 +49,7 @@ _NO_NOTICES = "DR, RN, NRN, OOF"
 class Writer:
     """Writes the mails to desks: `zone` is where the desk reads the clock, `owner` who the case belongs to.
 
-    With `links`, a mail that asks for an answer also has links by which it can be given.
+    With `links`, a mail that asks for an answer also has links by which it can be given; `seals` sign it.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class Writer:
         links: Links | None = None,
         zone: ZoneInfo | None = None,
         owner: str = "Elexon",
+        seals: Sequence[Seal] = (),
     ) -> None:
         self._settings = settings
         self._links = links
         self._zone = zone or ZoneInfo("Europe/London")
         self._owner = owner
+        self._seals = tuple(seals)
         self._templates = environment()
 
     def write(self, message: OutboundMessage, method: EmailMethod, at: datetime) -> Frozen:
@@ -72,7 +75,8 @@ class Writer:
         self._address(mail, method, at)
         self._identify(mail, message, method)
         self._fill(mail, message, at)
-        return Frozen(serialise(mail, message.id, message_id, message.thread), message_id, (*method.to, *method.cc))
+        content = sealed(serialise(mail, message.id, message_id, message.thread), at, self._seals)
+        return Frozen(content, message_id, (*method.to, *method.cc))
 
     def subject(self, message: OutboundMessage) -> str:
         """`[CPSD reference] case priority summary [their reference]`, without the characters that forge headers."""

@@ -1,9 +1,14 @@
 """Mails that their domain has signed, as operators meet them."""
 
 import time
+from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from bridge.connectors.mail.dkim import SignedMail
+from bridge.connectors.mail.resolving import NameServers
 from tests.integration.cli.conftest import BRIDGE, DCC, MAILBOX
 from tests.servers.dkim_signer import Signer
 from tests.servers.dns import name_server
@@ -96,3 +101,46 @@ def test_a_name_server_is_an_address(bench, server):
     bench.bridge["mail"]["name_servers"] = [server]
     bench.write()
     assert "name server" in bench.run("check", exits=2).stdout
+
+
+@pytest.fixture
+def signing(bench, names, tmp_path):
+    """A bridge that signs its mails."""
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "dkim.pem").write_bytes(pem)
+    host, port = names.place
+    bench.bridge["mail"] |= {
+        "dkim": {"selector": "cpsd1", "private_key": f"file:{tmp_path}/dkim.pem"},
+        "name_servers": [f"{host}:{port}"],
+    }
+    bench.write()
+    return bench
+
+
+def test_mails_leave_signed_by_the_key_that_check_says_to_publish(signing, names):
+    signing.raise_case()
+    told = {one["name"]: one for one in signing.json("check", exits=1)["checks"]}
+    missing = told["dkim cpsd1._domainkey.elexon.example"]
+    where, _, record = missing["remedy"].removeprefix("publish at ").partition(" the TXT record ")
+    names.publish(where, record)
+    assert next(one for one in signing.json("check")["checks"] if one["name"].startswith("dkim"))["status"] == "ok"
+    signing.run("once")
+    (sent,) = [one.content for one in signing.mail.accepted if MAILBOX[DCC] in one.recipients]
+    (signature,) = SignedMail.of(sent).signatures()
+    signature.verify(NameServers([names.place]), datetime.now(UTC))
+    assert signature.domain == "elexon.example"
+
+
+@pytest.mark.parametrize("domain", ["dcc.example", "mail.elexon.example", "xon.example"])
+def test_only_our_own_domain_signs(signing, domain):
+    signing.bridge["mail"]["dkim"]["domain"] = domain
+    signing.write()
+    assert "says nothing about mails from elexon.example" in signing.run("check", exits=2).stdout
+
+
+def test_a_key_that_is_none_is_said_to_be(signing, tmp_path):
+    (tmp_path / "dkim.pem").write_text("a secret that is no key")
+    told = signing.run("check", exits=1).stdout
+    assert "mail.dkim.private_key" in told
+    assert "a secret" not in told
