@@ -22,8 +22,10 @@ from bridge.connectors.mail.links import Links
 from bridge.connectors.mail.reading import MailReader
 from bridge.connectors.mail.resolving import NameServers
 from bridge.connectors.mail.scanning import Clamd, Command, MailScanner
+from bridge.connectors.mail.sealing import Seal
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
+from bridge.connectors.mail.smime_signing import SmimeSigner
 from bridge.connectors.mail.watching import MailboxWatch
 from bridge.connectors.mail.writing import Writer
 from bridge.connectors.servicenow import Connection, Login, ServiceNow
@@ -46,6 +48,7 @@ from bridge.settings import (
     PasswordGrant,
     RefreshGrant,
     ScanSettings,
+    SmimeSettings,
     SourceSettings,
 )
 from bridge.store import SqlStore, open_store
@@ -87,8 +90,10 @@ class Mail:
     scanner: MailScanner | None
     verifier: SenderVerifier | None
     #: signatures, the innermost first
-    seals: tuple[DkimSigner, ...]
+    seals: tuple[Seal, ...]
     names: NameServers
+    dkim: DkimSigner | None
+    smime: SmimeSigner | None
 
 
 class Application:
@@ -258,7 +263,8 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
         raise ConfigurationError("no mailbox is configured", remedy="add mail: to bridge.yaml")
     settings = mail_settings(configured, configuration.environment, signing_keys(configuration))
     reader = MailReader(settings, configuration.desks)
-    seals = _seals(configured.dkim)
+    dkim, smime = _dkim(configured.dkim), _smime(configured.smime)
+    seals = tuple(seal for seal in (smime, dkim) if seal is not None)
     writer = Writer(settings, links=links(configuration), seals=seals)
     names = NameServers(configured.name_servers)
     verifier = SenderVerifier(settings, configuration.desks, names, SystemClock()) if configured.dkim_verify else None
@@ -276,11 +282,21 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
         verifier,
         seals,
         names,
+        dkim,
+        smime,
     )
 
 
-def _seals(dkim: DkimSettings | None) -> tuple[DkimSigner, ...]:
-    return (DkimSigner(dkim.selector, dkim.domain, dkim.private_key.get_secret_value()),) if dkim else ()
+def _dkim(configured: DkimSettings | None) -> DkimSigner | None:
+    if configured is None:
+        return None
+    return DkimSigner(configured.selector, configured.domain, configured.private_key.get_secret_value())
+
+
+def _smime(configured: SmimeSettings | None) -> SmimeSigner | None:
+    if configured is None:
+        return None
+    return SmimeSigner(configured.certificate, configured.private_key.get_secret_value(), configured.chain)
 
 
 def _scanner(configured: ScanSettings | None) -> MailScanner | None:

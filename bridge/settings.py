@@ -187,6 +187,15 @@ MailTokens: TypeAlias = MailClient | MailDelegated
 
 
 @dataclass(frozen=True, slots=True)
+class SmimeSettings:
+    """The certificate by which our mails are signed, its key, and the certificates above it; all in PEM."""
+
+    certificate: str
+    private_key: SecretStr
+    chain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DkimSettings:
     """The key by which our mails are signed, and where its public half is published."""
 
@@ -233,6 +242,8 @@ class MailSettings:
     name_servers: tuple[tuple[str, int], ...] = ()
     #: how our mails are signed by DKIM; None signs none
     dkim: DkimSettings | None = None
+    #: how our mails are signed by S/MIME; None signs none
+    smime: SmimeSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,8 +177,11 @@ def _far_sides(application: Application, write: Sequence[str]) -> Iterator[Check
         yield from connector.check()
     yield from application.mail.collector.check()
     yield from _senders(application)
-    for seal in application.mail.seals:
-        yield from seal.check(application.mail.names)
+    mail = application.mail
+    if mail.dkim is not None:
+        yield from mail.dkim.check(mail.names)
+    if mail.smime is not None:
+        yield from mail.smime.check(mail.settings.address, datetime.now(UTC))
     if application.mail.scanner is None:
         yield CheckResult("scanner", WARNING, "inbound files are not scanned", "add mail.scan with clamd or a command")
     else:

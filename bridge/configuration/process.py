@@ -18,6 +18,7 @@ from bridge.configuration.process_models import (
     ReconcileModel,
     ScanModel,
     ServiceNowModel,
+    SmimeModel,
     SourceModel,
     SweepModel,
 )
@@ -36,6 +37,7 @@ from bridge.settings import (
     ReconcileSettings,
     ScanSettings,
     ServiceNowSettings,
+    SmimeSettings,
     SourceSettings,
     SweepSettings,
     WebSettings,
@@ -149,6 +151,7 @@ def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
         verp=model.verp,
         scan=_scan(model.scan) if model.scan else None,
         dkim_verify=model.dkim_verify,
+        smime=_smime(model.smime, fetch) if model.smime else None,
         dkim=_dkim(model.dkim, model.address, fetch) if model.dkim else None,
         name_servers=tuple((place.host, place.port) for place in model.name_servers),
     )
@@ -171,9 +174,24 @@ def _dkim(model: DkimModel, address: str, fetch: Fetch) -> DkimSettings:
     return DkimSettings(model.selector, domain, fetch(model.private_key))
 
 
-def _existing_file(name: str) -> Path | None:
+def _smime(model: SmimeModel, fetch: Fetch) -> SmimeSettings:
+    return SmimeSettings(
+        _certificates("certificate", model.certificate), fetch(model.private_key), _certificates("chain", model.chain)
+    )
+
+
+def _certificates(key: str, name: str) -> str:
+    """The PEM in a file; nothing for no file."""
+    place = _existing_file(name, key)
+    try:
+        return place.read_text(encoding="ascii") if place else ""
+    except (OSError, UnicodeDecodeError):
+        raise WrongValue(f"{key}: {name!r} cannot be read as PEM", "write the path of certificates in PEM") from None
+
+
+def _existing_file(name: str, key: str = "ca_file") -> Path | None:
     if name and not Path(name).is_file():
-        raise WrongValue(f"ca_file: {name!r} is no file", "write the path of a file with certificates")
+        raise WrongValue(f"{key}: {name!r} is no file", "write the path of a file with certificates")
     return Path(name) if name else None
 
 

@@ -148,6 +148,14 @@ class DkimModel(Strict):
     )
 
 
+class SmimeModel(Strict):
+    """The S/MIME signature of our mails (RFC 8551)."""
+
+    certificate: str = Field(description="File of the certificate for `address`, in PEM.", min_length=1)
+    private_key: Secret = Field(description="Its RSA or EC key in PEM, without a passphrase; best as `file:/path`.")
+    chain: str = Field("", description="File of the certificates above it, in PEM, without the root.")
+
+
 class MailModel(Strict):
     """The bridge's own mailbox."""
 
@@ -194,6 +202,7 @@ class MailModel(Strict):
         [], description="Name servers to ask for keys and policies; the system's if left out."
     )
     dkim: DkimModel | None = Field(None, description="Sign our mails by DKIM; the mail server does, if left out.")
+    smime: SmimeModel | None = Field(None, description="Sign our mails by S/MIME.")
     verp: bool = Field(
         default=False,
         description="Send each mail from an address of its own (`local+…@domain`), so that a bounce which quotes "

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from bridge.connectors.mail.dkim import SignedMail
 from bridge.connectors.mail.resolving import NameServers
 from tests.integration.cli.conftest import BRIDGE, DCC, MAILBOX
+from tests.servers.authority import key_pem, new_authority, new_key, pem
 from tests.servers.dkim_signer import Signer
 from tests.servers.dns import name_server
 
@@ -144,3 +145,38 @@ def test_a_key_that_is_none_is_said_to_be(signing, tmp_path):
     told = signing.run("check", exits=1).stdout
     assert "mail.dkim.private_key" in told
     assert "a secret" not in told
+
+
+def test_mails_leave_signed_by_both_ways_and_check_sees_the_certificate(signing, names, tmp_path):
+    authority, key = new_authority(), new_key()
+    (tmp_path / "smime.pem").write_text(pem(authority.certify(key, BRIDGE)))
+    (tmp_path / "chain.pem").write_text(pem(authority.above))
+    (tmp_path / "smime.key").write_text(key_pem(key))
+    signing.bridge["mail"]["smime"] = {
+        "certificate": str(tmp_path / "smime.pem"),
+        "private_key": f"file:{tmp_path}/smime.key",
+        "chain": str(tmp_path / "chain.pem"),
+    }
+    signing.write()
+    signing.raise_case()
+    told = {one["name"]: one for one in signing.json("check", exits=1)["checks"]}
+    assert told["smime certificate"]["status"] == "ok"
+    signing.run("once")
+    (sent,) = [one.content for one in signing.mail.accepted if MAILBOX[DCC] in one.recipients]
+    assert sent.startswith(b"DKIM-Signature:"), "DKIM signs what S/MIME made"
+    assert b"#acknowledge" in authority.verified(sent, tmp_path)
+    signing.reply(DCC, "#acknowledge INC000000000001")
+    signing.run("once")
+    assert state(signing) == "acknowledged"
+
+
+@pytest.mark.parametrize("key", ["certificate", "chain"])
+def test_a_certificate_that_is_no_file_is_said_to_be(signing, tmp_path, key):
+    (tmp_path / "smime.pem").write_text("")
+    signing.bridge["mail"]["smime"] = {
+        "certificate": str(tmp_path / "smime.pem"),
+        "private_key": f"file:{tmp_path}/dkim.pem",
+        key: "/nonexistent/smime.pem",
+    }
+    signing.write()
+    assert f"{key}: '/nonexistent/smime.pem' is no file" in signing.run("check", exits=2).stdout
