@@ -15,10 +15,10 @@ from typing import Self, assert_never
 from bridge.connectors.alerts import AlertSender
 from bridge.connectors.email_desk import EmailDesk
 from bridge.connectors.mail.authenticity import SenderVerifier
-from bridge.connectors.mail.collecting import MailboxCollector
-from bridge.connectors.mail.configured import mail_settings
+from bridge.connectors.mail.configured import collecting_every, mail_settings, mailboxes
 from bridge.connectors.mail.dkim_signing import DkimSigner
 from bridge.connectors.mail.links import Links
+from bridge.connectors.mail.mailboxes import Mailboxes
 from bridge.connectors.mail.reading import MailReader
 from bridge.connectors.mail.resolving import NameServers
 from bridge.connectors.mail.scanning import Clamd, Command, MailScanner
@@ -26,7 +26,6 @@ from bridge.connectors.mail.sealing import Seal
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
 from bridge.connectors.mail.smime_signing import SmimeSigner
-from bridge.connectors.mail.watching import MailboxWatch
 from bridge.connectors.mail.writing import Writer
 from bridge.connectors.servicenow import Connection, Login, ServiceNow
 from bridge.connectors.snow.grants import ByAssertion, ByClient, ByPassword, ByRefreshToken, Client, Grant
@@ -86,7 +85,7 @@ class Mail:
     settings: MailSettings
     reader: MailReader
     connectors: dict[DeskName, DeskConnector]
-    collector: MailboxCollector
+    collector: Mailboxes
     scanner: MailScanner | None
     verifier: SenderVerifier | None
     #: signatures, the innermost first
@@ -126,11 +125,11 @@ class Application:
 
     def service(self) -> Service:
         """The scheduled service."""
-        every = self.configuration.mail.every.total_seconds() if self.configuration.mail else 30.0
+        mail = self.configuration.mail
         return Service(
             self.around,
             tick=self.configuration.tick.total_seconds(),
-            collect_every=every,
+            collect_every=collecting_every(mail).total_seconds() if mail else 30.0,
             replica=Replica(
                 self.store.reading,
                 self.store.transaction,
@@ -138,12 +137,8 @@ class Application:
                 every=min(5 * self.configuration.tick, _LONGEST_SILENCE),
                 share_among=self.servicenow.share_among,
             ),
-            watches=self._watches(),
+            watches=self.mail.collector.watches,
         )
-
-    def _watches(self) -> list[MailboxWatch]:
-        mail = self.configuration.mail
-        return [MailboxWatch(self.mail.settings, retry=mail.every)] if mail and mail.idle else []
 
     def _surroundings(self) -> Surroundings:
         configured = self.configuration
@@ -277,7 +272,7 @@ def _mail(configuration: Configuration, store: Store) -> Mail:
         settings,
         reader,
         connectors,
-        MailboxCollector(settings, store),
+        mailboxes(configured, settings, store),
         _scanner(configured.scan),
         verifier,
         seals,

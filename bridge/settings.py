@@ -205,11 +205,29 @@ class DkimSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxSettings:
+    """One more mailbox that is read; replies to any of them are the bridge's."""
+
+    #: for logs, checks and commands
+    name: str
+    imap: str
+    folder: str
+    #: mail to and from it is the bridge's own; empty where it has none of its own
+    address: str
+    username: str
+    password: SecretStr | None
+    tokens: MailTokens | None
+    every: timedelta
+    idle: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MailSettings:
     """The bridge's own mailbox."""
 
     #: `smtps://` (TLS), `smtp://` (STARTTLS) or, only with `allow_plaintext`, `smtp+plain://`; `imap` likewise
     smtp: str
+    #: empty where only `mailboxes` are read
     imap: str
     address: str
     display_name: str
@@ -244,6 +262,8 @@ class MailSettings:
     dkim: DkimSettings | None = None
     #: how our mails are signed by S/MIME; None signs none
     smime: SmimeSettings | None = None
+    #: what is read besides `imap`
+    mailboxes: tuple[MailboxSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

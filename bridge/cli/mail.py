@@ -60,11 +60,16 @@ def read(
         typer.echo(f"note: the sender speaks for {reading.desk}, not for {desk}", err=True)
 
 
-def login(context: typer.Context) -> None:
+def login(
+    context: typer.Context,
+    mailbox: Annotated[
+        str, typer.Option("--mailbox", help="For this one of mail.mailboxes; else the first.", metavar="NAME")
+    ] = "",
+) -> None:
     """Log in for the bridge (`mail.auth` of kind `delegated`): shows a code to type in elsewhere, keeps the tokens."""
     from bridge.connectors.mail.configured import person
 
-    asking = person(session_of(context).configuration().mail)
+    asking = person(session_of(context).configuration().mail, mailbox)
     who = asking.login(lambda text: typer.echo(printable(text), err=True))
     print_lines(f"{who or 'Somebody'} has logged in; see cpsd-bridge check")
 

@@ -146,7 +146,7 @@ def _check_beside(
     codes: Mapping[str, str],
 ) -> Iterable[Problem]:
     email = agreement.method.email
-    if process.mail is not None and process.mail.address.lower() in {address.lower() for address in email.to}:
+    if own_addresses(process) & {address.lower() for address in email.to}:
         yield document.problem(
             (*at, "method", "email", "to"), "the desk has the bridge's own address", "write the desk's mailbox"
         )
@@ -159,6 +159,14 @@ def _check_beside(
             f"a live desk's cases are resolved, and {table} has no resolution code",
             "add resolution_codes: with the table and a code of its list, or write afterwards: release",
         )
+
+
+def own_addresses(process: BridgeModel) -> frozenset[str]:
+    """The addresses of all the bridge's mailboxes, in small letters."""
+    if process.mail is None:
+        return frozenset()
+    addresses = (process.mail.address, *(box.address for box in process.mail.mailboxes))
+    return frozenset(address.lower() for address in addresses if address)
 
 
 def check_routes(document: Document, desks: Iterable[str], kinds: Mapping[str, FieldKind]) -> Iterable[Problem]:

@@ -1,4 +1,4 @@
-"""The shape of `mail.auth`: how the bridge logs in at mail servers."""
+"""The shape of `mail.auth` and `mail.mailboxes`: how the bridge logs in at mail servers, and where it reads."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from bridge.configuration.addresses import AuthorityUrl, Tenant
+from bridge.configuration.addresses import Address, AuthorityUrl, ImapUrl, Tenant
 from bridge.configuration.secrecy import Secret
 from bridge.configuration.strict import Strict
-from bridge.configuration.written import WrongValue
+from bridge.configuration.times import PositiveDuration
+from bridge.configuration.written import SimpleName, WrongValue
 
 _AUTHORITY = "The token server: an OpenID provider, `https://host/path`; for Microsoft 365 `tenant` is enough."
 _TENANT = "Tenant of Microsoft 365: its domain or identifier."
@@ -75,3 +76,17 @@ class MailDelegatedModel(_Tokens):
 MailLoginModel: TypeAlias = Annotated[
     MailPasswordModel | MailClientModel | MailDelegatedModel, Field(discriminator="kind")
 ]
+
+
+class MailboxModel(Strict):
+    """One more mailbox, or another folder of the same; replies to it are read as those to the first one."""
+
+    name: SimpleName = Field(description="A name for logs, checks and commands.")
+    imap: ImapUrl | None = Field(None, description="Server of the mailbox; `mail.imap` if it is left out.")
+    folder: str = Field("INBOX", description="The mailbox's folder.")
+    address: Address | None = Field(None, description="Its own address, if it has one; counts as the bridge's own.")
+    username: str = Field("", description="User name; the address, else that of `mail`, if it is left out.")
+    password: Secret | None = Field(None, description="Password; without one and without `auth` the login of `mail`.")
+    auth: MailLoginModel | None = Field(None, description="Another way to log in than `password`: XOAUTH2.")
+    every: PositiveDuration | None = Field(None, description="How often it is looked into; as `mail` if left out.")
+    idle: bool | None = Field(None, description="Whether to wait in IDLE there; as `mail` if left out.")

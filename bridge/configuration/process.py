@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from bridge.configuration.addresses import HostPort
 from bridge.configuration.logins import Fetch, build_login, named_user
-from bridge.configuration.mail_logins import build_mail_login, user_name
+from bridge.configuration.mail_logins import build_mail_login, build_mailboxes, refuse_plaintext, user_name
 from bridge.configuration.process_models import (
     BridgeModel,
     DeliveryModel,
@@ -124,19 +124,16 @@ def build_reconcile(model: ReconcileModel) -> ReconcileSettings:
 
 def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
     """The bridge's own mailbox."""
-    for url in (model.smtp, model.imap):
-        if "+plain:" in url and not model.allow_plaintext:
-            raise WrongValue(
-                f"{url.partition(':')[0]}: would send passwords and cases unprotected",
-                "write smtps: and imaps:, or allow_plaintext: true if that is meant",
-            )
+    for url in filter(None, (model.smtp, model.imap)):
+        refuse_plaintext(model, url)
     password, tokens = build_mail_login(model, fetch)
+    username = user_name(model, password, tokens)
     return MailSettings(
         smtp=model.smtp,
-        imap=model.imap,
+        imap=model.imap or "",
         address=model.address,
         display_name=model.display_name,
-        username=user_name(model, password, tokens),
+        username=username,
         password=password,
         tokens=tokens,
         folder=model.folder,
@@ -150,6 +147,7 @@ def build_mail(model: MailModel, fetch: Fetch) -> MailSettings:
         authserv_id=model.authserv_id,
         verp=model.verp,
         scan=_scan(model.scan) if model.scan else None,
+        mailboxes=build_mailboxes(model, username, fetch),
         dkim_verify=model.dkim_verify,
         smime=_smime(model.smime, fetch) if model.smime else None,
         dkim=_dkim(model.dkim, model.address, fetch) if model.dkim else None,

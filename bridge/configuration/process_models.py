@@ -19,7 +19,7 @@ from bridge.configuration.addresses import (
     SmtpUrl,
 )
 from bridge.configuration.login_models import LoginModel
-from bridge.configuration.mail_login_models import MailLoginModel
+from bridge.configuration.mail_login_models import MailboxModel, MailLoginModel
 from bridge.configuration.secrecy import Secret, StoreUrl
 from bridge.configuration.strict import Strict
 from bridge.configuration.times import Duration, Instant, PositiveDuration
@@ -163,9 +163,10 @@ class MailModel(Strict):
         description="Server that takes our mail: `smtps://host[:465]` (TLS), `smtp://host[:587]` (STARTTLS), or "
         "`smtp+plain://host[:25]` (nothing, only with `allow_plaintext`)."
     )
-    imap: ImapUrl = Field(
+    imap: ImapUrl | None = Field(
+        None,
         description="Server of the mailbox: `imaps://host[:993]` (TLS), `imap://host[:143]` (STARTTLS), or "
-        "`imap+plain://host[:143]` (nothing, only with `allow_plaintext`)."
+        "`imap+plain://host[:143]` (nothing, only with `allow_plaintext`). Left out where only `mailboxes` are read.",
     )
     address: Address = Field(description="The bridge's own address; replies come to it.")
     display_name: str = Field("CPSD Bridge", description="The name beside the address.")
@@ -173,6 +174,7 @@ class MailModel(Strict):
     password: Secret | None = Field(None, description="Password at both servers; without one nobody logs in at SMTP.")
     auth: MailLoginModel | None = Field(None, description="Another way to log in than `password`: XOAUTH2.")
     folder: str = Field("INBOX", description="The mailbox's folder.")
+    mailboxes: list[MailboxModel] = Field([], description="More mailboxes to read.")
     timeout: PositiveDuration = Field(timedelta(seconds=30), description="Longest time for an answer of a mail server.")
     every: PositiveDuration = Field(timedelta(seconds=30), description="How often the mailbox is looked into.")
     idle: bool = Field(

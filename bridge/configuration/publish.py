@@ -148,7 +148,7 @@ def _default(field: FieldInfo) -> str:
         case Enum():
             return f"`{value.value}`"
         case list() | dict():
-            return "empty"
+            return ", ".join(f"`{one}`" for one in value) or "empty"
         case BaseModel():
             return "as below"
         case _:

@@ -31,12 +31,29 @@ _log = structlog.get_logger(__name__)
 
 
 class MailboxCollector:
-    """Collects the bridge's one mailbox."""
+    """Collects one mailbox by IMAP.
 
-    def __init__(self, settings: MailSettings, store: Store, *, positions: Positions | None = None) -> None:
+    Args:
+        settings: where it is.
+        store: where positions are kept.
+        positions: instead of the store.
+        name: what it is called; its folder if it is left out.
+        source: as what its mails are kept. Mailboxes that share one keep a mail that went to several of them once.
+    """
+
+    def __init__(
+        self,
+        settings: MailSettings,
+        store: Store,
+        *,
+        positions: Positions | None = None,
+        name: str = "",
+        source: str = "",
+    ) -> None:
         self._settings = settings
         self._positions = positions or StorePositions(store)
-        self.name = f"mail:{settings.mailbox}"
+        self.name = f"mail:{name or settings.mailbox}"
+        self.source = source or self.name
 
     def collect(self, keep: Keep) -> int:
         """Hand every mail that was not kept yet to `keep`, oldest first; returns how many there were.
@@ -54,7 +71,7 @@ class MailboxCollector:
         """The mails that `collect` would hand over now: nothing is kept, flagged or remembered. Raises `TryLater`."""
         try:
             with opened(self._settings) as mailbox:
-                round_ = _Round(mailbox, self._settings, self.name, lambda _: False, self._positions.now())
+                round_ = _Round(mailbox, self._settings, self.source, lambda _: False, self._positions.now())
                 uids = _new(mailbox, self._known(mailbox))
                 for start in range(0, len(uids), _BATCH):
                     yield from round_.look(uids[start : start + _BATCH])
@@ -71,7 +88,7 @@ class MailboxCollector:
         try:
             with opened(self._settings) as mailbox:
                 known = self._known(mailbox)
-                round_ = _Round(mailbox, self._settings, self.name, lambda _: False, self._positions.now())
+                round_ = _Round(mailbox, self._settings, self.source, lambda _: False, self._positions.now())
                 uids = [uid for uid in mailbox.since(since) if uid <= known.highest and uid not in known.missed]
                 for start in range(0, len(uids), _BATCH):
                     named = mailbox.message_ids(uids[start : start + _BATCH])
@@ -91,7 +108,7 @@ class MailboxCollector:
     def _pass(self, mailbox: Mailbox, keep: Keep) -> int:
         known = self._known(mailbox)
         uids = _new(mailbox, known)
-        round_ = _Round(mailbox, self._settings, self.name, keep, self._positions.now())
+        round_ = _Round(mailbox, self._settings, self.source, keep, self._positions.now())
         for start in range(0, len(uids), _BATCH):
             batch = uids[start : start + _BATCH]
             try:
@@ -111,7 +128,7 @@ class MailboxCollector:
     def check(self) -> Iterator[CheckResult]:
         """Connect, log in and open the mailbox."""
         settings = self._settings
-        name = f"imap {settings.mailbox}"
+        name = f"imap {self.name.removeprefix('mail:')}"
         try:
             with opened(settings) as mailbox:
                 waiting = len(mailbox.uids("UNSEEN"))

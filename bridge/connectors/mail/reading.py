@@ -116,7 +116,10 @@ class MailReader:
         if keys.verify_message_id(mail.message_id):
             return True
         ours = mail.message.get_all("X-CPSD-Reference") or []
-        return self._settings.address.lower() in mail.senders and any(keys.verify_reference(str(one)) for one in ours)
+        return self._from_us(mail) and any(keys.verify_reference(str(one)) for one in ours)
+
+    def _from_us(self, mail: ParsedMail) -> bool:
+        return any(address in mail.senders for address in self._settings.own_addresses)
 
     def _own(self, found: _Found) -> Reading:
         """Our own mail, of which a provider may have made another Message-ID on its way here."""
@@ -129,7 +132,7 @@ class MailReader:
         return replace(start, engagement=found.known.by_reference(reference), also_known=(mail.message_id,))
 
     def _bounce(self, found: _Found, raw: bytes) -> Reading | None:
-        ours = (self._settings.address.lower(),)
+        ours = self._settings.own_addresses
         returned = bounce(found.mail, raw, found.start.sender, ours)
         if returned is None:
             return None
@@ -157,7 +160,7 @@ class MailReader:
             return found.review("not_one_sender")
         if found.checked.failed:
             return found.review("dmarc_failed")
-        if self._settings.address.lower() in mail.senders:
+        if self._from_us(mail):
             return found.review("own_address_not_signed")
         matched = match(mail, found.desks, self._references, self._settings.keys, found.known)
         if matched.forged:

@@ -79,6 +79,7 @@ class MailSettings:
     """Everything that the mail connectors share. Times are seconds, sizes bytes."""
 
     smtp_url: str
+    #: empty where no mailbox is read by IMAP
     imap_url: str
     #: our address: sender, Reply-To, and where desks answer
     address: str
@@ -97,6 +98,8 @@ class MailSettings:
     #: certificates to trust besides the system's
     ca_file: Path | None = None
     mailbox: str = "INBOX"
+    #: addresses of other mailboxes of ours
+    also_ours: tuple[str, ...] = ()
     #: mails above this size are kept by their first bytes only, for a person to look at
     largest_mail: int = 35_000_000
     #: whose Authentication-Results (RFC 8601) are believed; empty believes none
@@ -109,7 +112,9 @@ class MailSettings:
             raise ConfigurationError(
                 f"{self.address!r} is not a mail address", remedy="write mail.address like cpsd@example.org"
             )
-        _ = self.smtp, self.imap
+        _ = self.smtp
+        if self.imap_url:
+            _ = self.imap
 
     @property
     def smtp(self) -> Endpoint:
@@ -120,6 +125,11 @@ class MailSettings:
     def imap(self) -> Endpoint:
         """Where mail is collected."""
         return Endpoint.parse(self.imap_url, "imap", allow_plaintext=self.allow_plaintext)
+
+    @property
+    def own_addresses(self) -> tuple[str, ...]:
+        """The addresses of all our mailboxes, in small letters, the one we write from first."""
+        return tuple(dict.fromkeys(address.lower() for address in (self.address, *self.also_ours)))
 
     @property
     def user(self) -> str:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -30,10 +31,19 @@ class MailboxWatch:
         settings: where it is.
         retry: how long a lost server is left alone.
         renewed_after: how long one connection waits at most.
+        noticed: told each time before whoever collects is.
     """
 
-    def __init__(self, settings: MailSettings, *, retry: timedelta, renewed_after: timedelta = _RENEWED_AFTER) -> None:
+    def __init__(
+        self,
+        settings: MailSettings,
+        *,
+        retry: timedelta,
+        renewed_after: timedelta = _RENEWED_AFTER,
+        noticed: Callable[[], object] = bool,
+    ) -> None:
         self._settings = settings
+        self._noticed = noticed
         self._retry = retry.total_seconds()
         self._renewed_after = renewed_after.total_seconds()
 
@@ -45,10 +55,14 @@ class MailboxWatch:
                     if not mailbox.can_idle():
                         _log.info("mailbox_not_watched", mailbox=self._settings.mailbox, why="the server has no IDLE")
                         return
-                    self._wait(mailbox, arrived, stopping)
+                    self._wait(mailbox, partial(self._tell, arrived), stopping)
             except (TryLater, *LOST) as error:
                 _log.warning("watch_lost", mailbox=self._settings.mailbox, error=str(error))
                 stopping.wait(self._retry)
+
+    def _tell(self, arrived: Callable[[], object]) -> None:
+        self._noticed()
+        arrived()
 
     def _wait(self, mailbox: Mailbox, arrived: Callable[[], object], stopping: threading.Event) -> None:
         until = time.monotonic() + self._renewed_after
