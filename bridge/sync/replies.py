@@ -14,6 +14,7 @@ from bridge.ports import PORTAL_SOURCE, Authenticity, InboxItem, InboxState, Rea
 from bridge.sync.alarm import raise_alert
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
+from bridge.sync.repeating import by_machine, is_said_again
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
@@ -53,6 +54,9 @@ def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem, found: A
     # A portal's own words are told from ours by their author: nobody goes round there.
     if reading.channel == "mail" and is_storm(tx, engagement):
         return broken_off(tx, around, item, reading, engagement)
+    if reading.channel == "mail" and is_said_again(tx, reading, engagement, STORM):
+        reading = by_machine(reading)
+        _alarm(tx, around, engagement, "it says the same again and again: a machine may be answering us")
     return take_reading(tx, around, item, reading, engagement, f"desk:{engagement.desk}")
 
 
@@ -100,6 +104,11 @@ def broken_off(
     """The breaker: kept for a person, with one alarm an hour, so that no two machines go round through us."""
     why = f"more than {MOST_AT_ONCE} answers in {STORM.seconds // 60} minutes: machines may be answering each other"
     _settle(tx, item, replace(reading, reasons=(*reading.reasons, why)), engagement, InboxState.QUARANTINED)
+    _alarm(tx, around, engagement, why)
+    return InboxState.QUARANTINED
+
+
+def _alarm(tx: Transaction, around: Surroundings, engagement: Engagement, why: str) -> None:
     raise_alert(
         tx,
         around.instance,
@@ -109,7 +118,6 @@ def broken_off(
         number=engagement.case_number,
         cause=f"engagement:{engagement.id} {tx.now():%Y-%m-%dT%H}",
     )
-    return InboxState.QUARANTINED
 
 
 def _learn(tx: Transaction, item: InboxItem, reading: Reading, engagement: Engagement) -> None:

@@ -106,10 +106,10 @@ class Bridge:
         found: dict[str, Any] = answer.json()["result"]
         return found
 
-    def journal(self) -> list[str]:
-        """All notes and comments of the case, oldest first."""
+    def journal(self, element: str = "work_notes") -> list[str]:
+        """The notes of the case, or its `comments`, oldest first."""
         with self._as(RESOLVER) as session:
-            query = f"element_id={self.case['sys_id']}^ORDERBYsys_created_on"
+            query = f"element_id={self.case['sys_id']}^element={element}^ORDERBYsys_created_on"
             answer = session.get(self._table("sys_journal_field"), params={"sysparm_query": query}, timeout=PATIENCE)
         return [row["value"] for row in answer.json()["result"]]
 

@@ -27,8 +27,9 @@ NAME = "desk.example"
 #: Mails to and from queues at this domain lose on the way whatever says that they are automatic or answers.
 STRIPPED_DOMAIN = "stripped.example"
 REFERENCE = r"desk\.example #\d+"
-#: Queues whose name begins so answer every mail of a requestor automatically, not only the first.
+#: Queues whose name begins so answer every mail of a requestor automatically, not only the first, in these words.
 EAGER = "eager"
+THANKS = "We have got your message and will look into it."
 #: Enough that one connection that a test holds open keeps nobody else waiting.
 WORKERS = 3
 PATIENCE = 60
@@ -61,11 +62,16 @@ $RT::MasonSessionDir = '{folder}/sessions';
 CONTENT = """\
 @ACL = map {{ {{ GroupDomain => 'SystemInternal', GroupType => 'Everyone', Right => $_ }} }}
     qw(CreateTicket ReplyToTicket SeeQueue);
+@Templates = ({{
+    Queue => 0,
+    Name => 'Thanks',
+    Content => "Subject: {{\\$Ticket->Subject}}\n\n{thanks}\n",
+}});
 @Scrips = ({{
     Description => 'Acknowledge everything',
     ScripCondition => 'User Defined',
     ScripAction => 'Autoreply To Requestors',
-    Template => 'Autoreply in HTML',
+    Template => 'Thanks',
     CustomIsApplicableCode => q{{
         my $is_by_mail = $self->TransactionObj->CreatorObj->Name ne '{user}';
         return $self->TransactionObj->Type eq 'Correspond' && $is_by_mail
@@ -224,7 +230,7 @@ def _prepare(folder: Path, port: int, mail: MailServers) -> list[str]:
         (folder / each).mkdir()
     configuration, content = folder / "RT_SiteConfig.pm", folder / "content"
     configuration.write_text(CONFIGURATION.format(name=NAME, host=LOOPBACK, port=port, folder=folder))
-    content.write_text(CONTENT.format(user=USER, eager=EAGER))
+    content.write_text(CONTENT.format(user=USER, eager=EAGER, thanks=THANKS))
     # The second one keeps it from reading the configuration that the package's installation wrote.
     settings = ["env", f"RT_SITE_CONFIG={configuration}", f"RT_SITE_CONFIG_DIR={folder / 'none'}"]
     setup = [*settings, program("rt-setup-database-5"), "--skip-create", "--action"]

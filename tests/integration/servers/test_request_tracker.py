@@ -6,7 +6,7 @@ import requests
 from imap_tools import MailBoxUnencrypted
 
 from tests.servers.processes import wait_until
-from tests.servers.request_tracker import NAME, STRIPPED_DOMAIN
+from tests.servers.request_tracker import EAGER, NAME, STRIPPED_DOMAIN, THANKS
 
 #: what tells a program that it should not answer, or what it would be answering
 TELLING = ("Auto-Submitted", "Precedence", "In-Reply-To", "References", "X-RT-Loop-Prevention", "X-RT-Ticket")
@@ -69,6 +69,18 @@ def test_on_the_stripping_way_a_mail_loses_what_says_that_it_is_automatic_or_an_
     assert acknowledged["Message-ID"]
     assert acknowledged["Return-Path"] in {None, f"<{queue.address}>"}
     assert queue.entries(number)[0].message_id not in {"", "first@example.org"}
+
+
+def test_an_eager_queue_acknowledges_every_mail(request_tracker):
+    queue, sender = request_tracker.new_queue(EAGER), request_tracker.mail.new_address("sender")
+    send(request_tracker, sender, queue)
+    (number,) = queue.wait_for_tickets()
+    for count in (2, 3):
+        send(request_tracker, sender, queue, f"Re: [{NAME} #{number}] IF-021 is late")
+        acknowledged = mails(request_tracker, sender, count)[-1]
+        assert acknowledged["Subject"] == f"[{NAME} #{number}] IF-021 is late"
+        assert THANKS in acknowledged.as_string()
+    assert queue.tickets() == [number]
 
 
 def test_it_asks_for_the_password(request_tracker):

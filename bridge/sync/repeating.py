@@ -1,0 +1,46 @@
+"""A desk that says the very same again at once is a machine that does not say so: nothing may answer it twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bridge.domain.engagement import Engagement
+from bridge.domain.facts import ReportKind
+from bridge.ports import Reading, Transaction
+
+
+def is_said_again(tx: Transaction, reading: Reading, engagement: Engagement, within: timedelta) -> bool:
+    """Whether a desk's free text is, word for word, what it said about the engagement a short time ago.
+
+    Commands are excepted: a status may be set twice. So are files, and other figures are other words: no mail that
+    tells anything new is taken for a repetition.
+    """
+    if reading.report is not ReportKind.COMMENT or reading.attachments or not (said := _words(reading.text)):
+        return False
+    who, since = f"desk:{engagement.desk}", tx.now() - within
+    if not tx.count_events(engagement.case, "item_received", who, since):
+        return False
+    return any(
+        told.at >= since
+        and told.event.kind == "item_received"
+        and told.event.who == who
+        and _words(told.event.personal.get("text", "")) == said
+        for told in tx.story(engagement.case)
+    )
+
+
+def by_machine(reading: Reading) -> Reading:
+    """The reading as that of an automatic acknowledgement, which no other machine gets to see."""
+    return replace(
+        reading,
+        kind="automatic",
+        report=ReportKind.RECEIVED,
+        automatic=True,
+        suggests=None,
+        reasons=(*reading.reasons, "said_again"),
+    )
+
+
+def _words(text: str) -> list[str]:
+    return text.casefold().split()
