@@ -7,6 +7,7 @@ import random
 import secrets
 import socket
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -28,12 +29,14 @@ from bridge.connectors.mail.signing import Keys
 from bridge.connectors.mail.smime_signing import SmimeSigner
 from bridge.connectors.mail.writing import Writer
 from bridge.connectors.servicenow import Connection, Login, ServiceNow
+from bridge.connectors.servicenow_desk import ServiceNowDesk
 from bridge.connectors.snow.grants import ByAssertion, ByClient, ByPassword, ByRefreshToken, Client, Grant
 from bridge.connectors.snow.login import ApiKey, Basic, OAuth
 from bridge.connectors.snow.manners import Limits
+from bridge.domain.agreement import PortalMethod
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.ids import DeskName
-from bridge.ports import DeskConnector, Store, Stream
+from bridge.ports import Collector, DeskConnector, Store, Stream
 from bridge.settings import (
     ApiKeyAuth,
     Auth,
@@ -47,6 +50,8 @@ from bridge.settings import (
     PasswordGrant,
     RefreshGrant,
     ScanSettings,
+    ServiceNowPortal,
+    ServiceNowSettings,
     SmimeSettings,
     SourceSettings,
 )
@@ -108,6 +113,7 @@ class Application:
         self.worker = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(3)}"
         self.servicenow = servicenow(configuration)
         self.mail = _mail(configuration, self.store)
+        self.portals = _portals(configuration, self.store)
         self.around = self._surroundings()
 
     def __enter__(self) -> Self:
@@ -120,6 +126,8 @@ class Application:
 
     def close(self) -> None:
         """Close connections; an interrupted step loses nothing."""
+        for portal in self.portals.values():
+            portal.close()
         self.servicenow.close()
         self.store.close()
 
@@ -148,8 +156,8 @@ class Application:
             store=self.store,
             source=self.servicenow,
             desks=configured.desks,
-            connectors=self.mail.connectors,
-            collectors=[self.mail.collector],
+            connectors={**self.mail.connectors, **self.portals},
+            collectors=[self.mail.collector, *_collectors(self.portals)],
             reader=self.mail.reader,
             scanner=self.mail.scanner,
             verifier=self.mail.verifier,
@@ -191,7 +199,10 @@ class Application:
 
 def servicenow(configuration: Configuration) -> ServiceNow:
     """The connector for Elexon's instance."""
-    settings = configuration.servicenow
+    return _instance(configuration.servicenow, configuration.fields)
+
+
+def _instance(settings: ServiceNowSettings, fields: Mapping[str, Sequence[str]]) -> ServiceNow:
     connection = Connection(
         settings.url,
         connect_timeout=settings.connect_timeout.total_seconds(),
@@ -212,8 +223,32 @@ def servicenow(configuration: Configuration) -> ServiceNow:
         clock=SystemClock(),
         random=SystemRandom(),
         user=settings.user,
-        fields=configuration.fields,
+        fields=fields,
     )
+
+
+def _portals(configuration: Configuration, store: Store) -> dict[DeskName, DeskConnector]:
+    """The connectors of the desks that are reached through their own systems."""
+    return {
+        name: _portal(name, method, store)
+        for name, desk in configuration.desks.by_name.items()
+        if isinstance(method := desk.latest.method, PortalMethod)
+    }
+
+
+def _portal(desk: DeskName, method: PortalMethod, store: Store) -> DeskConnector:
+    match method.settings:
+        case ServiceNowPortal(reached, contact):
+            client = _instance(reached, {contact.table: tuple(contact.fields)})
+            return ServiceNowDesk(desk, contact, client, store, address=reached.url)
+        case _:
+            raise ConfigurationError(
+                f"there is no connector of the kind {method.kind}", desk=desk, remedy="correct method:"
+            )
+
+
+def _collectors(portals: Mapping[DeskName, DeskConnector]) -> list[Collector]:
+    return [collector for portal in portals.values() if (collector := portal.collector()) is not None]
 
 
 def _login(auth: Auth, connection: Connection) -> Login:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from pydantic import SecretStr
 
+from bridge.domain.contacts import ServiceNowContact
 from bridge.domain.ids import DeskName
 from bridge.mapping.routing import Router
 from bridge.ports import Desks, Stream
@@ -110,6 +111,14 @@ class ServiceNowSettings:
     #: failures in a row after which the instance is left alone, and for how long
     breaker_after: int = 10
     breaker_pause: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceNowPortal:
+    """A desk that is reached through its own ServiceNow: how, and what is agreed about its records."""
+
+    servicenow: ServiceNowSettings
+    contact: ServiceNowContact
 
 
 @dataclass(frozen=True, slots=True)

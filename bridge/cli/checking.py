@@ -173,7 +173,7 @@ def _far_sides(application: Application, write: Sequence[str]) -> Iterator[Check
         yield CheckResult("writes", OK, "not tried; check --write NUMBER tries them on a case made for trials")
     if application.mail.settings.tokens is not None:
         yield from application.mail.settings.tokens.check("mail token")
-    for connector in application.mail.connectors.values():
+    for connector in application.around.connectors.values():
         yield from connector.check()
     yield from application.mail.collector.check()
     yield from _senders(application)

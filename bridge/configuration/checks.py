@@ -146,7 +146,7 @@ def _check_beside(
     codes: Mapping[str, str],
 ) -> Iterable[Problem]:
     email = agreement.method.email
-    if own_addresses(process) & {address.lower() for address in email.to}:
+    if email and own_addresses(process) & {address.lower() for address in email.to}:
         yield document.problem(
             (*at, "method", "email", "to"), "the desk has the bridge's own address", "write the desk's mailbox"
         )

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
 from bridge.configuration.addresses import Address, Domain
+from bridge.configuration.process_models import ServiceNowModel
 from bridge.configuration.strict import Strict
 from bridge.configuration.times import AgreedTime, Day, Duration, Hours, Instant
-from bridge.configuration.written import CodedTable, Column, DeskNameText, FileEnding, Pattern, Size, WrongValue
+from bridge.configuration.written import (
+    CodedTable,
+    Column,
+    DeskNameText,
+    FileEnding,
+    Pattern,
+    Size,
+    Table,
+    WrongValue,
+)
 from bridge.domain.agreement import (
     Afterwards,
     Confirmation,
@@ -19,12 +29,14 @@ from bridge.domain.agreement import (
     ResponseTime,
     ShareNotes,
 )
-from bridge.domain.facts import ReportKind
+from bridge.domain.facts import MessageKind, ReportKind
 from bridge.domain.spelling import write_one_of
 from bridge.mapping.completeness import REQUIREMENTS
 from bridge.mapping.expressions import ExpressionError, compile_expression
 from bridge.mapping.statuses import MAIL_FIELDS
 from bridge.mapping.update import PUSH_STATES
+
+PriorityLevel: TypeAlias = Literal["P1", "P2", "P3", "P4", "P5"]
 
 
 def _requirement(name: str) -> str:
@@ -66,10 +78,44 @@ class EmailModel(Strict):
     )
 
 
-class MethodModel(Strict):
-    """The agreed method of contact."""
+class ServiceNowMethodModel(ServiceNowModel):
+    """Contact through the desk's own ServiceNow: a record there for each case."""
 
-    email: EmailModel = Field(description="Contact by mail.")
+    table: Table = Field(description="The table in which the records are created.")
+    fields: dict[Column, str] = Field({}, description="Column -> value of every record that is created.")
+    priorities: dict[PriorityLevel, dict[Column, str]] = Field(
+        {}, description="Priority of the case -> columns and values of its record; none if a level is left out."
+    )
+    states: dict[str, ReportKind | Literal["none"]] = Field(
+        {},
+        description="State, or `state/hold_reason`, as the database holds them -> what the desk reports by it; `none` "
+        "reports nothing. What is left out means what the platform ships it for.",
+    )
+    changes: dict[MessageKind, dict[Column, str]] = Field(
+        {}, description="Kind of message -> columns that it changes besides saying it, such as `accept: {state: 7}`."
+    )
+    messages: Literal["comments", "work_notes"] = Field("comments", description="Where the bridge writes.")
+    reads: list[Literal["comments", "work_notes"]] = Field(
+        ["comments"], description="What the bridge reads of what the desk writes.", min_length=1
+    )
+    largest_file: Size = Field(25_000_000, description="Files above this size are not fetched from the desk.")
+    reference: Pattern = Field("", description="Regular expression of the desk's own reference.")
+    most_per_hour: int | None = Field(None, ge=1, description="Messages in any hour at most; no limit if left out.")
+
+
+class MethodModel(Strict):
+    """The agreed method of contact: one of these."""
+
+    email: EmailModel | None = Field(None, description="Contact by mail.")
+    servicenow: ServiceNowMethodModel | None = Field(None, description="Contact through the desk's own ServiceNow.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        told = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(told) != 1:
+            what = f"both {' and '.join(told)}" if told else "no method"
+            raise WrongValue(f"{what} of contact is agreed", f"write one of {', '.join(type(self).model_fields)}")
+        return self
 
 
 class HoursModel(Strict):
@@ -130,7 +176,7 @@ class AgreementModel(Strict):
     effective: Day = Field(description="The first day on which new engagements use it.")
     method: MethodModel = Field(description="The agreed method of contact.")
     hours: HoursModel = Field(description="When the desk works.")
-    respond_within: dict[Literal["P1", "P2", "P3", "P4", "P5"], AgreedTime] = Field(
+    respond_within: dict[PriorityLevel, AgreedTime] = Field(
         {}, description="Agreed time to respond, in the desk's hours, by priority."
     )
     share: ShareModel = Field(ShareModel(), description="What the desk may see.")

@@ -5,42 +5,53 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bridge.configuration.desk_models import AgreementModel, DeskModel
+from bridge.configuration.desk_models import AgreementModel, DeskModel, EmailModel, MethodModel, ServiceNowMethodModel
+from bridge.configuration.logins import Fetch
+from bridge.configuration.process import build_servicenow, fetch_secret
 from bridge.configuration.times import ALWAYS
+from bridge.configuration.written import WrongValue
 from bridge.domain.agreement import (
     Agreement,
     AttachmentRule,
     Desk,
     EmailMethod,
+    PortalMethod,
     Push,
     Share,
     StatusRule,
     WorkingHours,
 )
+from bridge.domain.contacts import ServiceNowContact
 from bridge.domain.hours import NO_HOLIDAYS
 from bridge.domain.ids import DeskName
+from bridge.settings import ServiceNowPortal
 
 
-def build_desk(model: DeskModel, resolution_codes: Mapping[str, str]) -> Desk:
-    """A desk with every version of its agreement; the codes are for versions that name none for a table."""
+def build_desk(model: DeskModel, resolution_codes: Mapping[str, str], fetch: Fetch = fetch_secret) -> Desk:
+    """A desk with every version of its agreement; the codes are for versions that name none for a table.
+
+    Raises `WrongValue` for a secret that cannot be had.
+    """
     name = DeskName(model.desk)
     return Desk(
         name=name,
         party=model.party,
         mode=model.mode,
-        agreements=tuple(build_agreement(name, version, resolution_codes) for version in model.versions),
+        agreements=tuple(build_agreement(name, version, resolution_codes, fetch) for version in model.versions),
         covers=tuple(model.covers),
         go_live=model.go_live,
     )
 
 
-def build_agreement(desk: DeskName, model: AgreementModel, resolution_codes: Mapping[str, str]) -> Agreement:
+def build_agreement(
+    desk: DeskName, model: AgreementModel, resolution_codes: Mapping[str, str], fetch: Fetch = fetch_secret
+) -> Agreement:
     """One version of an agreement."""
     return Agreement(
         desk=desk,
         version=model.version,
         effective=model.effective,
-        method=_email(model),
+        method=_method(model.method, fetch),
         hours=_hours(model),
         respond_within=MappingProxyType({str(level): within for level, within in model.respond_within.items()}),
         share=_share(model),
@@ -58,8 +69,31 @@ def build_agreement(desk: DeskName, model: AgreementModel, resolution_codes: Map
     )
 
 
-def _email(model: AgreementModel) -> EmailMethod:
-    email = model.method.email
+def _method(model: MethodModel, fetch: Fetch) -> EmailMethod | PortalMethod:
+    if model.servicenow is not None:
+        return _servicenow(model.servicenow, fetch)
+    if model.email is not None:
+        return _email(model.email)
+    raise WrongValue("no method of contact is agreed", "write method: with one")
+
+
+def _servicenow(model: ServiceNowMethodModel, fetch: Fetch) -> PortalMethod:
+    reached = build_servicenow(model, fetch)
+    contact = ServiceNowContact(
+        table=model.table,
+        user=reached.user,
+        fields=MappingProxyType(dict(model.fields)),
+        priorities=MappingProxyType({str(level): columns for level, columns in model.priorities.items()}),
+        states=MappingProxyType({state: None if kind == "none" else kind for state, kind in model.states.items()}),
+        changes=MappingProxyType(dict(model.changes)),
+        element=model.messages,
+        reads=tuple(model.reads),
+        largest_file=model.largest_file,
+    )
+    return PortalMethod("servicenow", ServiceNowPortal(reached, contact), model.reference, model.most_per_hour)
+
+
+def _email(email: EmailModel) -> EmailMethod:
     domains = email.from_domains or [address.rpartition("@")[2].lower() for address in email.to]
     return EmailMethod(
         tuple(email.to),

@@ -21,7 +21,7 @@ from bridge.configuration.explain import explain
 from bridge.configuration.problems import InvalidConfigurationError, Problem
 from bridge.configuration.process_models import AttributeModel, BridgeModel
 from bridge.configuration.written import WrongValue
-from bridge.domain.agreement import Agreement
+from bridge.domain.agreement import Agreement, Desk
 from bridge.domain.ids import DeskName
 from bridge.mapping.attributes import Attribute, CaseAttributes, configured
 from bridge.mapping.expressions import FieldKind
@@ -70,16 +70,19 @@ class _Loading:
         models = [model for _, model in desks if model is not None]
         attributes = _attributes(process_file)
         codes = process_model.resolution_codes if process_model else {}
+        built: list[Desk] = []
         for document, model in desks:
             if model is not None:
                 self.problems.extend(check_desk(model, document, process_model, codes))
+                desk = self._try(document, ("agreement",), partial(build_desk, model, codes))
+                built += [desk] if desk else []
         # A desk whose file is wrong is not also unknown.
         names = {_name_in(document) for document, _ in desks} - {""}
         self.problems.extend(check_routes(routes_file, names, attributes.kinds))
         if process_model is None:
             raise InvalidConfigurationError(self.problems)
         self.problems.extend(check_process(process_model, process_file, models))
-        return self._configuration(process_file, process_model, models, routes, attributes)
+        return self._configuration(process_file, process_model, built, routes, attributes)
 
     def _desks(self) -> list[tuple[Document, DeskModel | None]]:
         folder = self.folder / "desks"
@@ -144,7 +147,7 @@ class _Loading:
         self,
         document: Document,
         model: BridgeModel,
-        desk_models: list[DeskModel],
+        desks: list[Desk],
         routes: RoutesModel | None,
         attributes: CaseAttributes,
     ) -> Configuration:
@@ -152,7 +155,6 @@ class _Loading:
         instance = process.instance_name(model)
         if self.problems or parts is None or routes is None:
             raise InvalidConfigurationError(self.problems)
-        desks = [build_desk(desk, model.resolution_codes) for desk in desk_models]
         router = _router(routes, attributes)
         fields = _fields(model, attributes, router, [version for desk in desks for version in desk.agreements])
         return Configuration(

@@ -126,6 +126,14 @@ class ServiceNow:
     def download(self, attachment: AttachmentEntry, limit: int) -> bytes:
         return files.download(self._reader, attachment, limit)
 
+    def correlated(self, table: str, correlation_id: str) -> tuple[Case, ...]:
+        """The records that were created under an identity of ours, the oldest first; more than one is one too many."""
+        return records.correlated(self._reader, table, correlation_id)
+
+    def create(self, table: str, correlation_id: str, body: Mapping[str, str]) -> Case:
+        """The record under an identity of ours, made now if it is not there. Raises as a write does."""
+        return records.create(self._reader, table, correlation_id, body)
+
     def write(self, table: str, sys_id: SysId, body: Mapping[str, str]) -> Receipt:
         return records.write(self._reader, table, sys_id, body)
 

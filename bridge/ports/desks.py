@@ -88,12 +88,15 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True)
 class ReadAttachment:
-    """A file found in a mail."""
+    """A file found in an item."""
 
     name: str
     content_type: str
     size: int
     sha256: str
+    #: why it is no file that somebody sent: `signature`, `container` (its contents are listed beside it), `ours`,
+    #: `ornament` (a small picture within the text); empty for a file
+    incidental: str = ""
 
 
 Verdict: TypeAlias = Literal["apply", "file", "quarantine", "drop"]
@@ -241,7 +244,10 @@ class RawItem:
 class Collector(Protocol):
     """A mailbox or a portal's list of changes."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As which it is named to people, and as the source of its items."""
+        ...
 
     def collect(self, keep: Callable[[RawItem], bool]) -> int:
         """Hand each new item to `keep`, which commits it, and only then mark it as read; how many there were."""
@@ -273,6 +279,10 @@ class Reader(Protocol):
 
         `found` is what a `Verifier` found out about it before.
         """
+        ...
+
+    def file_content(self, raw: bytes, file: ReadAttachment) -> bytes | None:
+        """The bytes of a file that `receive` found in an item; None if they are not there."""
         ...
 
 

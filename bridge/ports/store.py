@@ -205,6 +205,10 @@ class Transaction(Correspondence, Protocol):
         """Insert or update; a second open round of one desk in one case violates a constraint (`StaleCase`)."""
         ...
 
+    def followed(self, desk: DeskName, since: datetime) -> tuple[Engagement, ...]:
+        """A desk's engagements of which its own system has a record, open ones and those that ended since then."""
+        ...
+
     def due_engagements(self, now: datetime) -> tuple[Engagement, ...]:
         """Open engagements whose `next_chase_at` has passed, that wait for `quiet`, or that cannot be reached."""
         ...

@@ -97,6 +97,13 @@ _DUE = _question(
     )
 )
 _ALL = _question(true())
+_FOLLOWED = _question(
+    and_(
+        engagement.c.desk == bindparam("desk"),
+        engagement.c.desk_record != "",
+        or_(_IS_OPEN, engagement.c.ended_at >= bindparam("since")),
+    )
+)
 
 _NAMED = select(engagement.c.id).where(engagement.c.reference == bindparam("reference"))
 _SENT_AS = (
@@ -120,6 +127,9 @@ class Engagements(Work):
     def all_engagements(self) -> tuple[Engagement, ...]:
         """Every round that ever was, oldest first."""
         return self._engagements(_ALL)
+
+    def followed(self, desk: DeskName, since: datetime) -> tuple[Engagement, ...]:
+        return self._engagements(_FOLLOWED, {"desk": desk, "since": since})
 
     def due_engagements(self, now: datetime) -> tuple[Engagement, ...]:
         return self._engagements(_DUE, {"now": now})

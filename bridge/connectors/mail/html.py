@@ -47,6 +47,11 @@ def text_of(markup: str, images: Mapping[str, str] | None = None) -> str:
     return cast(str, get_text(clean, ParserConfig(css=CSS_PROFILES["strict"])))
 
 
+def shown_pictures(markup: str) -> set[str]:
+    """The Content-IDs of the pictures that an HTML body shows."""
+    return {unescape(shown) for image in _IMAGE.findall(markup[:_LONGEST]) for shown in _SHOWN.findall(image)}
+
+
 def _named(attributes: str, images: Mapping[str, str]) -> str:
     shown = _SHOWN.search(attributes)
     name = images.get(unescape(shown[1])) if shown else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email import message_from_bytes
 from email.message import Message
@@ -17,7 +17,8 @@ from email.policy import compat32
 
 from bridge.connectors.mail import headers
 from bridge.connectors.mail.charsets import decoded
-from bridge.connectors.mail.html import text_of
+from bridge.connectors.mail.html import shown_pictures, text_of
+from bridge.connectors.mail.schema import FILE_NAME
 from bridge.connectors.mail.signing import is_plain_message_id
 from bridge.connectors.mail.smime import NotSigned, signed_content
 from bridge.connectors.mail.tnef import NotTnef, unpacked
@@ -33,6 +34,9 @@ _UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\\/]+")
 _LONGEST_NAME = 150
 _TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
 _SMIME = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+_SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
+#: a picture within a text is an ornament, such as the logo of a signature, if it has no more bytes
+_ORNAMENT = 16_384
 
 
 class Unreadable(ValueError):
@@ -65,6 +69,14 @@ class ParsedMail:
 
 
 @dataclass(slots=True)
+class _Sought:
+    """A file that is looked for by the hash of its bytes, and these once they are found."""
+
+    sha256: str = ""
+    content: bytes | None = None
+
+
+@dataclass(slots=True)
 class _Found:
     """What the walk through the parts has found so far."""
 
@@ -76,18 +88,33 @@ class _Found:
     parts: int = 0
     #: file names of the images that a text may show, by Content-ID
     images: dict[str, str] = field(default_factory=dict)
+    #: the Content-IDs of those that the texts read so far show
+    shown: set[str] = field(default_factory=set)
+    sought: _Sought = field(default_factory=_Sought)
 
 
 def parsed(raw: bytes) -> ParsedMail:
     """Take a mail apart; raises `Unreadable`, `RecursionError` or another `ValueError` on hostile structure only."""
+    message, found = _taken_apart(raw, _Sought())
+    return _assembled(message, found)
+
+
+def file_content(raw: bytes, sha256: str) -> bytes | None:
+    """The bytes of the file of a mail that have this hash; None if none has. Raises what `parsed` raises."""
+    sought = _Sought(sha256)
+    _taken_apart(raw, sought)
+    return sought.content
+
+
+def _taken_apart(raw: bytes, sought: _Sought) -> tuple[Message, _Found]:
     # The parser itself needs time that grows with the depth, so an absurd one is refused before it.
     if len(_MULTIPART.findall(raw)) > _MOST_MULTIPARTS:
         raise Unreadable("more multiparts than an honest mail has")
     message = message_from_bytes(raw, policy=compat32)
-    found = _Found()
+    found = _Found(sought=sought)
     _name_images(message, found)
     _walk(message, found, 0)
-    return _assembled(message, found)
+    return message, found
 
 
 def header_only(raw: bytes) -> ParsedMail:
@@ -130,14 +157,14 @@ def _walk(part: Message, found: _Found, depth: int) -> None:
         _unpack(part, found)
     elif kind == "message/rfc822":
         found.embedded.append(_embedded_text(part))
-        found.attachments.append(_described(part, "message.eml"))
+        found.attachments.append(_described(part, found, "message.eml"))
     elif kind == "multipart/alternative":
         _walk_alternative(part, found, depth)
     elif part.is_multipart():
         for child in _children(part):
             _walk(child, found, depth + 1)
     elif _is_body(part, kind):
-        found.texts.append(_body_text(part, kind, found.images))
+        found.texts.append(_shown_text(part, kind, found))
     else:
         _attach(part, found)
 
@@ -145,13 +172,15 @@ def _walk(part: Message, found: _Found, depth: int) -> None:
 def _walk_smime(part: Message, found: _Found, depth: int) -> None:
     """What opaque-signed data holds; everything else that has this type hides its contents (RFC 8551, 3.2.2)."""
     content = _content(part)
-    found.attachments.append(_described(part, "smime.p7m"))
+    container = _described(part, found, "smime.p7m")
+    found.attachments.append(container)
     try:
         signed = signed_content(content)
     except NotSigned:
         found.encrypted = True
         return
     found.opaque = True
+    found.attachments[-1] = replace(container, incidental="container")
     if len(_MULTIPART.findall(signed)) > _MOST_MULTIPARTS:
         raise Unreadable("more multiparts than an honest mail has")
     entity = message_from_bytes(signed, policy=compat32)
@@ -161,15 +190,16 @@ def _walk_smime(part: Message, found: _Found, depth: int) -> None:
 
 def _unpack(part: Message, found: _Found) -> None:
     """The text and files of a winmail.dat, which itself is kept beside them."""
-    found.attachments.append(_described(part, "winmail.dat"))
+    container = _described(part, found, "winmail.dat")
+    found.attachments.append(container)
     try:
         package = unpacked(_content(part))
     except NotTnef:
         return
+    found.attachments[-1] = replace(container, incidental="container")
     for file in package.files:
         name = _safe_name(file.name) or "part.octet-stream"
-        digest = hashlib.sha256(file.content).hexdigest()
-        found.attachments.append(ReadAttachment(name, "application/octet-stream", len(file.content), digest))
+        found.attachments.append(_as_attachment(name, "application/octet-stream", file.content, found))
     text = package.text[:_LONGEST_TEXT] if package.text.strip() else text_of(package.html, found.images)
     # Where the mail has a text of its own, the package repeats it.
     if text.strip() and not "".join(found.texts).strip():
@@ -178,10 +208,22 @@ def _unpack(part: Message, found: _Found) -> None:
 
 def _attach(part: Message, found: _Found) -> None:
     """A file. The same picture shown twice, as in a signature that every answer below repeats, is one file."""
-    file = _described(part, "")
+    file = _described(part, found, "")
     shown = _content_id(part)
     if not (shown and any(other.sha256 == file.sha256 for other in found.attachments)):
-        found.attachments.append(file)
+        found.attachments.append(replace(file, incidental=_why_incidental(part, file, shown in found.shown)))
+
+
+def _why_incidental(part: Message, file: ReadAttachment, shown: bool) -> str:  # noqa: FBT001 - one of two kinds
+    """What makes a part something that nobody meant to send as a file; empty for a file."""
+    kind = part.get_content_type()
+    if kind in _SIGNATURES:
+        return "signature"
+    if kind == "application/json" and file.name == FILE_NAME:
+        return "ours"
+    if shown and part.get_content_maintype() == "image" and file.size <= _ORNAMENT:
+        return "ornament"
+    return ""
 
 
 def _content_id(part: Message) -> str:
@@ -202,7 +244,7 @@ def _walk_alternative(part: Message, found: _Found, depth: int) -> None:
     """One text of several: the plain one, unless it is blank. Files among the alternatives are kept."""
     versions: list[_Found] = []
     for child in _children(part):
-        version = _Found(parts=found.parts, images=found.images)
+        version = _Found(parts=found.parts, images=found.images, shown=found.shown, sought=found.sought)
         _walk(child, version, depth + 1)
         found.parts = version.parts
         found.attachments += version.attachments
@@ -232,6 +274,15 @@ def _body_text(part: Message, kind: str, images: Mapping[str, str]) -> str:
     return text_of(text, images) if kind == "text/html" else text
 
 
+def _shown_text(part: Message, kind: str, found: _Found) -> str:
+    """The text of a body, whose pictures are remembered."""
+    if kind == "text/html":
+        markup = decoded(_content(part)[: 4 * _LONGEST_TEXT], _charset(part))
+        found.shown |= shown_pictures(markup)
+        return text_of(markup, found.images)
+    return _body_text(part, kind, found.images)
+
+
 def _charset(part: Message) -> str | None:
     charset = part.get_param("charset")
     return charset if isinstance(charset, str) else None
@@ -247,14 +298,17 @@ def _embedded_text(part: Message) -> str:
     return "\n".join([fields, *texts])[:_LONGEST_TEXT]
 
 
-def _described(part: Message, fallback: str) -> ReadAttachment:
+def _described(part: Message, found: _Found, fallback: str) -> ReadAttachment:
     content = _serialised(part) if part.is_multipart() else _content(part)
-    return ReadAttachment(
-        name=_safe_name(_file_name(part)) or fallback or f"part.{part.get_content_subtype()}",
-        content_type=part.get_content_type(),
-        size=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-    )
+    name = _safe_name(_file_name(part)) or fallback or f"part.{part.get_content_subtype()}"
+    return _as_attachment(name, part.get_content_type(), content, found)
+
+
+def _as_attachment(name: str, content_type: str, content: bytes, found: _Found) -> ReadAttachment:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest == found.sought.sha256:
+        found.sought.content = content
+    return ReadAttachment(name, content_type, len(content), digest)
 
 
 def _serialised(part: Message) -> bytes:
@@ -288,5 +342,5 @@ def _distinctly_named(files: list[ReadAttachment]) -> tuple[ReadAttachment, ...]
             stem, dot, ending = file.name.rpartition(".")
             name = f"{stem}-{number}.{ending}" if dot and stem else f"{file.name}-{number}"
         taken.add(name.lower())
-        distinct.append(ReadAttachment(name, file.content_type, file.size, file.sha256))
+        distinct.append(replace(file, name=name))
     return tuple(distinct)

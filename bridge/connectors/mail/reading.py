@@ -14,7 +14,7 @@ import structlog
 from bridge.connectors.mail import automatic
 from bridge.connectors.mail.bounce import bounce, is_notice_of_success, named_by_envelope, report_type
 from bridge.connectors.mail.matching import Match, OwnReferences, match, names_ours
-from bridge.connectors.mail.parsing import ParsedMail, header_only, parsed
+from bridge.connectors.mail.parsing import ParsedMail, file_content, header_only, parsed
 from bridge.connectors.mail.saying import Said, Saying
 from bridge.connectors.mail.sender import authentication, desk_of
 from bridge.connectors.mail.settings import MailSettings
@@ -26,7 +26,7 @@ from bridge.domain.errors import BridgeError
 from bridge.domain.facts import ReportKind
 from bridge.domain.ids import DeskName
 from bridge.mapping.statuses import StatusPatterns
-from bridge.ports import Authenticity, Correspondence, Desks, MailKind, Reading, Verdict
+from bridge.ports import Authenticity, Correspondence, Desks, MailKind, ReadAttachment, Reading, Verdict
 
 _log = structlog.get_logger(__name__)
 #: A Date this much before the engagement was opened is the error of a clock, and orders nothing.
@@ -64,6 +64,14 @@ class MailReader:
         except (Exception, RecursionError) as error:  # noqa: BLE001 - hostile or broken mail, never a lost one
             _log.warning("mail_unreadable", error=type(error).__name__)
             return _unreadable(raw, received_at, error)
+
+    def file_content(self, raw: bytes, file: ReadAttachment) -> bytes | None:
+        """The bytes of a file of a mail; None if they are not there, or the mail cannot be read."""
+        try:
+            return file_content(raw, file.sha256)
+        except (Exception, RecursionError) as error:  # noqa: BLE001 - hostile or broken mail, as in `receive`
+            _log.warning("mail_unreadable", error=type(error).__name__)
+            return None
 
     def _read(
         self,

@@ -16,12 +16,12 @@ from pysnow.exceptions import PysnowException
 from bridge.connectors.snow.answers import distrust
 from bridge.connectors.snow.batch import Batches, Outcome, Part
 from bridge.connectors.snow.columns import asked
-from bridge.connectors.snow.query import record_id, table_name
+from bridge.connectors.snow.query import literal, record_id, table_name
 from bridge.connectors.snow.reading import TABLE_PATH, Reader
 from bridge.connectors.snow.rows import cases, shape
 from bridge.domain.case import Case
 from bridge.domain.delivery import Receipt
-from bridge.domain.errors import BridgeError, NotFound, UsageError
+from bridge.domain.errors import BridgeError, NotFound, UntrustedAnswer, UsageError
 from bridge.domain.ids import SysId
 from bridge.ports import RecordWrite
 
@@ -105,3 +105,36 @@ def _call(
     if not isinstance(row, dict):
         raise distrust(method, "one record was asked for, and something else came")
     return row
+
+
+def correlated(reader: Reader, table: str, correlation_id: str) -> tuple[Case, ...]:
+    """The records that were created under this identity of ours, the oldest first."""
+    found = reader.complete(table, f"correlation_id={literal(correlation_id)}")
+    # A filter that the instance drops matches everything: only what says so itself is ours.
+    ours = (case for case in found if case.values.get("correlation_id") == correlation_id)
+    return tuple(sorted(ours, key=lambda case: (case.values.get("sys_created_on", ""), case.sys_id)))
+
+
+def create(reader: Reader, table: str, correlation_id: str, body: Mapping[str, str]) -> Case:
+    """A record under an identity of ours: the one that is there, or else a new one by one POST, never repeated here.
+
+    Asked for again after an answer was lost, and after the instance can no longer be working on the first request, it
+    makes no second record.
+    """
+    if there := correlated(reader, table, correlation_id):
+        return there[0]
+    fields = asked(table, reader.fields.get(table, ()))
+    answer = reader.session.ask(
+        "POST",
+        TABLE_PATH + table_name(table),
+        params={"sysparm_fields": fields, "sysparm_input_display_value": "false", **shape(table)},
+        content=json.dumps({**body, "correlation_id": correlation_id}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        made = cases(table, [answer.result])[0]
+    except UntrustedAnswer as error:
+        raise distrust("POST", error.message) from None
+    if made.values.get("correlation_id") != correlation_id:
+        raise distrust("POST", "the answer names another record")
+    return made

@@ -221,3 +221,13 @@ def test_the_newest_engagement_of_a_desks_record_is_found(store):
         assert work.by_desk_record(one.desk, "4711") == again.id
         assert work.by_desk_record("ldso", "4711") is None
         assert work.by_desk_record(one.desk, "") is None
+
+
+def test_a_desks_records_are_followed_while_open_and_for_some_time_afterwards(store):
+    add(store, engagement(1, desk_record="1"))
+    add(store, engagement(2, desk_record="2", state=State.CONFIRMED, ended_at=START + timedelta(days=9)))
+    add(store, engagement(3, desk_record="3", state=State.CONFIRMED, ended_at=START + timedelta(days=3)))
+    add(store, engagement(4, desk_record=""))
+    add(store, engagement(5, desk="ldso", desk_record="5"))
+    with store.reading() as work:
+        assert {one.desk_record for one in work.followed("dcc", START + timedelta(days=5))} == {"1", "2"}

@@ -1,0 +1,274 @@
+"""What happens to our records in a desk's ServiceNow: collected as items, and read as what the desk says.
+
+A record is looked at as it stands: its state when it differs from the last one that was taken in, its journal entries
+and its files, each once by its sys_id, and that it is there no more. Entries are looked for a day back each time, and
+from the beginning for a record of which nobody knew two days ago.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bridge.connectors.portals.reading import with_words
+from bridge.domain.case import Case, format_time, parse_time
+from bridge.domain.contacts import ServiceNowContact
+from bridge.domain.engagement import Engagement, State
+from bridge.domain.errors import BridgeError, UntrustedAnswer
+from bridge.domain.facts import ReportKind
+from bridge.domain.ids import DeskName, Reference, SysId
+from bridge.mapping.marks import mark_in
+from bridge.ports import (
+    PORTAL_SOURCE,
+    AttachmentEntry,
+    CaseSource,
+    Correspondence,
+    Cursor,
+    JournalEntry,
+    RawItem,
+    ReadAttachment,
+    Reading,
+    Store,
+)
+
+Keep = Callable[[RawItem], bool]
+
+_FOLLOWED_FOR = timedelta(days=30)
+_BACK = timedelta(days=1)
+_BATCH = 100
+#: people at the desk write as themselves; these are the platform's own
+_MACHINES = frozenset({"system", "guest"})
+#: a state that repeats what is known already says nothing new
+_RESOLVED_ALREADY = frozenset({State.RESOLUTION_REPORTED, State.CONFIRMED, State.WITHDRAWN, State.DECLINED})
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCollector:
+    """Collects from the records that the desk has of our cases, for a month after they ended too."""
+
+    desk: DeskName
+    contact: ServiceNowContact
+    client: CaseSource
+    store: Store
+
+    @property
+    def name(self) -> str:
+        """As which its items and its position are known."""
+        return f"{PORTAL_SOURCE}{self.desk}"
+
+    def collect(self, keep: Keep) -> int:
+        """Hand over what is new. Raises what reading raises; what was handed over stays."""
+        with self.store.reading() as tx:
+            now, cursor = tx.now(), tx.cursor(self.name)
+            followed = tx.followed(self.desk, now - _FOLLOWED_FOR)
+        if not followed:
+            return 0
+        read_to = self.client.server_time()
+        since = min(read_to, cursor.watermark if cursor else read_to) - _BACK
+        count = 0
+        for first in range(0, len(followed), _BATCH):
+            batch = followed[first : first + _BATCH]
+            count += sum(keep(item) for item in self._of(batch, _since(batch, since, now), now))
+        with self.store.transaction() as tx:
+            tx.save_cursor(self.name, Cursor(read_to))
+        return count
+
+    def overlooked(self, received: Collection[str], since: datetime) -> Iterator[RawItem]:
+        """What lies there since an instant and never came: the day that each pass looks back makes this rare."""
+        with self.store.reading() as tx:
+            now, followed = tx.now(), tx.followed(self.desk, since)
+        for first in range(0, len(followed), _BATCH):
+            batch = followed[first : first + _BATCH]
+            yield from (item for item in self._entries(batch, since, now) if item.identity not in received)
+
+    def _of(self, engagements: Sequence[Engagement], since: datetime, now: datetime) -> Iterator[RawItem]:
+        """Entries before states, so that a comment that goes with a resolution is taken in before it."""
+        yield from self._entries(engagements, since, now)
+        by_record = _by_record(engagements)
+        records = {case.sys_id: case for case in self.client.read_many(self.contact.table, list(by_record))}
+        for sys_id, engagement in by_record.items():
+            record = records.get(sys_id)
+            if record is None:
+                yield from self._gone(sys_id, engagement, now)
+            elif _status(record) != engagement.desk_status:
+                yield self._item(f"{sys_id}/{record.mod_count}/{_status(record)}", "state", _state(record), now)
+
+    def _entries(self, engagements: Sequence[Engagement], since: datetime, now: datetime) -> Iterator[RawItem]:
+        sys_ids = list(_by_record(engagements))
+        for entry in self.client.journals(sys_ids, since):
+            if entry.element in self.contact.reads:
+                yield self._item(entry.sys_id, "entry", _entry(entry), now)
+        with self.store.reading() as tx:
+            files = self.client.attachments(sys_ids, since)
+            known = tx.received(self.name, [file.sys_id for file in files])
+        for file in files:
+            # Ours came from here; each other is fetched once.
+            if file.author != self.contact.user and file.sys_id not in known:
+                yield self._item(file.sys_id, "file", self._file(file), now)
+
+    def _file(self, file: AttachmentEntry) -> dict[str, Any]:
+        told = {"record": file.case, "author": file.author, "at": format_time(file.created_on)}
+        about = {"name": file.file_name, "type": file.content_type, "size": file.size, "sha256": file.sha256}
+        if file.size > self.contact.largest_file:
+            return {**told, "file": about, "left_out": f"more than {self.contact.largest_file} bytes"}
+        try:
+            content = self.client.download(file, self.contact.largest_file)
+        except UntrustedAnswer:
+            raise
+        except BridgeError as error:
+            if error.retryable:
+                raise
+            return {**told, "file": about, "left_out": error.message}
+        return {**told, "file": {**about, "content": base64.b64encode(content).decode()}}
+
+    def _gone(self, sys_id: SysId, engagement: Engagement, now: datetime) -> Iterator[RawItem]:
+        if not engagement.is_open:
+            return
+        why, seen = self.client.why_gone(self.contact.table, sys_id)
+        yield self._item(f"{sys_id}/gone/{why.value}", "gone", {"record": sys_id, "why": why.value, "seen": seen}, now)
+
+    def _item(self, identity: str, kind: str, told: Mapping[str, Any], now: datetime) -> RawItem:
+        raw = json.dumps({"kind": kind, **told}, ensure_ascii=False, sort_keys=True).encode()
+        return RawItem(self.name, identity, raw, now)
+
+
+def read_item(
+    raw: bytes, received_at: datetime, known: Correspondence, desk: DeskName, contact: ServiceNowContact
+) -> Reading:
+    """What one item says; never raises on its contents."""
+    try:
+        told = json.loads(raw)
+        start = _start(told, received_at, known, desk)
+        if start.engagement is None:
+            return replace(start, kind="review", verdict="quarantine", reasons=("unknown_record",))
+        return _READERS[told["kind"]](start, told, known, contact)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reasons = ("unreadable", type(error).__name__)
+        return Reading("review", "quarantine", reasons, channel="portal", desk=desk, at=received_at)
+
+
+def _start(told: Mapping[str, Any], received_at: datetime, known: Correspondence, desk: DeskName) -> Reading:
+    engagement = known.by_desk_record(desk, told["record"])
+    if engagement is None and told.get("correlation_id"):
+        engagement = known.by_reference(Reference(told["correlation_id"]))
+    return Reading(
+        "report",
+        "file",
+        (),
+        engagement=engagement,
+        matched_by="desk_record" if engagement else "",
+        channel="portal",
+        desk=desk,
+        sender=told.get("author", ""),
+        authenticated=True,
+        at=min(parse_time(told["at"]), received_at) if "at" in told else received_at,
+    )
+
+
+def _read_state(start: Reading, told: Mapping[str, Any], known: Correspondence, contact: ServiceNowContact) -> Reading:
+    status = told["status"]
+    reading = replace(start, verdict="apply", desk_status=status, desk_reference=told["number"], text=told["text"])
+    try:
+        report = contact.reports(told["state"], told["hold_reason"])
+    except KeyError:
+        return replace(reading, kind="review", verdict="quarantine", reasons=("state_not_agreed", status))
+    engagement = known.engagement(start.engagement) if start.engagement else None
+    if report is ReportKind.RESOLVED and engagement is not None and engagement.state in _RESOLVED_ALREADY:
+        # Resolved becomes closed after some days by itself.
+        return replace(reading, reasons=("resolved_already",))
+    automatic = report is ReportKind.RECEIVED
+    return replace(reading, report=report, automatic=automatic, reasons=(f"state_{told['state']}",))
+
+
+def _read_entry(start: Reading, told: Mapping[str, Any], known: Correspondence, contact: ServiceNowContact) -> Reading:
+    del known
+    if told["author"] == contact.user:
+        if mark_in(told["text"]) is not None:
+            return replace(start, kind="own", verdict="drop", reasons=("own_entry",))
+        return replace(start, kind="review", verdict="quarantine", reasons=("written_as_us",), text=told["text"])
+    reading = with_words(start, told["text"])
+    if told["author"] in _MACHINES and reading.report is ReportKind.COMMENT:
+        return replace(reading, kind="automatic", automatic=True)
+    return reading
+
+
+def _read_file(start: Reading, told: Mapping[str, Any], known: Correspondence, contact: ServiceNowContact) -> Reading:
+    del known, contact
+    file = told["file"]
+    attachment = ReadAttachment(file["name"], file["type"], int(file["size"]), file["sha256"])
+    if "left_out" in told:
+        return replace(start, reasons=("file_left_out", told["left_out"]), attachments=(attachment,))
+    text = f"A file was added: {file['name']}"
+    return replace(
+        start,
+        verdict="apply",
+        report=ReportKind.COMMENT,
+        reasons=("file_added",),
+        attachments=(attachment,),
+        text=text,
+    )
+
+
+def _read_gone(start: Reading, told: Mapping[str, Any], known: Correspondence, contact: ServiceNowContact) -> Reading:
+    del known, contact
+    reasons = ("record_gone", told["why"], told["seen"])
+    return replace(start, kind="review", verdict="quarantine", reasons=reasons)
+
+
+_READERS: Mapping[str, Callable[[Reading, Mapping[str, Any], Correspondence, ServiceNowContact], Reading]] = {
+    "state": _read_state,
+    "entry": _read_entry,
+    "file": _read_file,
+    "gone": _read_gone,
+}
+
+
+def _by_record(engagements: Sequence[Engagement]) -> dict[SysId, Engagement]:
+    """The newest engagement of each record."""
+    rounds: dict[SysId, list[Engagement]] = defaultdict(list)
+    for one in engagements:
+        rounds[SysId(one.desk_record)].append(one)
+    return {record: max(ours, key=lambda one: one.round) for record, ours in rounds.items()}
+
+
+def _since(engagements: Sequence[Engagement], since: datetime, now: datetime) -> datetime:
+    """From when entries are looked for: from its beginning for a record that is new to us."""
+    new = (one.opened_at for one in engagements if one.received_at is None or one.received_at > now - 2 * _BACK)
+    return min(since, *new, since)
+
+
+def _status(record: Case) -> str:
+    """The state in their own words, with the reason for which it is on hold."""
+    shown = record.shown("state")
+    reason = record.shown("hold_reason")
+    return f"{shown}: {reason}" if reason else shown
+
+
+def _state(record: Case) -> dict[str, Any]:
+    values, profile = record.values, record.profile
+    notes = (record.shown(name) for name in (profile.resolution_code, profile.resolution_notes) if name)
+    return {
+        "record": record.sys_id,
+        "number": record.number,
+        "correlation_id": values.get("correlation_id", ""),
+        "state": values.get("state", ""),
+        "hold_reason": values.get("hold_reason", ""),
+        "status": _status(record),
+        "text": "\n".join(note for note in notes if note),
+        "at": values["sys_updated_on"],
+    }
+
+
+def _entry(entry: JournalEntry) -> dict[str, Any]:
+    return {
+        "record": entry.case,
+        "element": entry.element,
+        "author": entry.author,
+        "text": entry.text,
+        "at": format_time(entry.created_on),
+    }
