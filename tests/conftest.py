@@ -8,6 +8,7 @@ from tests.servers.loopback import refuse_everything_but_loopback
 from tests.servers.mail import mail_servers
 from tests.servers.postgres import postgres_server, postgres_url
 from tests.servers.request_tracker import request_tracker
+from tests.servers.roundup import roundup
 from tests.stores.fixtures import (
     clocked,
     hand_clock,
@@ -31,6 +32,7 @@ __all__ = [
     "postgres_url",
     "quick_store",
     "request_tracker",
+    "roundup",
     "sqlite_store_url",
     "sqlite_template",
     "store",
