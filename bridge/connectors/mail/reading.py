@@ -29,7 +29,7 @@ from bridge.mapping.statuses import StatusPatterns
 from bridge.ports import Authenticity, Correspondence, Desks, MailKind, ReadAttachment, Reading, Verdict
 
 _log = structlog.get_logger(__name__)
-#: A Date this much before the engagement was opened is the error of a clock, and orders nothing.
+#: clocks differ by less: a Date this little before the opening, or the last report, is the error of one
 _SKEW = timedelta(minutes=15)
 _TOO_GRAVE_FOR_DOUBT = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
 
@@ -199,6 +199,9 @@ class MailReader:
 
     def _matched(self, found: _Found, matched: Match, engagement: Engagement) -> Reading:
         at, ordered = _order(found.mail.date, found.received_at, engagement)
+        found.out_of_order = _contradicts_arrival(
+            _earlier(found.mail.date, found.received_at), found.received_at, engagement
+        )
         found.start = replace(
             found.start,
             engagement=engagement.id,
@@ -230,6 +233,8 @@ class MailReader:
             return found.review(said.doubt, *matched.reasons)
         if matched.conflict and said.report in _TOO_GRAVE_FOR_DOUBT:
             return found.review("references_disagree", *said.reasons)
+        if found.out_of_order and said.report in _TOO_GRAVE_FOR_DOUBT:
+            return found.review("perhaps_older_than_the_last_report", *said.reasons)
         verdict: Verdict = "apply" if said.report is not None else "file"
         until = datetime.combine(said.until, time(23, 59, 59), self._zone).astimezone(UTC) if said.until else None
         return replace(
@@ -254,6 +259,8 @@ class _Found:
     checked: Authenticity
     known: Correspondence
     received_at: datetime
+    #: Date and arrival disagree whether it is newer than what the desk said last
+    out_of_order: bool = False
 
     def as_(self, kind: MailKind, verdict: Verdict, *reasons: str) -> Reading:
         """The reading so far, concluded."""
@@ -281,8 +288,22 @@ def _earlier(date: datetime | None, received_at: datetime) -> datetime:
 
 
 def _order(date: datetime | None, received_at: datetime, engagement: Engagement) -> tuple[datetime, bool]:
-    """When the desk said it, and whether that can be ordered: nobody answers before they were asked."""
+    """When the desk said it, and whether that can be ordered: nobody answers before they were asked.
+
+    A Date that lies behind the last report by no more than clocks differ says nothing either if the mail came after it.
+    """
     at = _earlier(date, received_at)
+    if _contradicts_arrival(at, received_at, engagement):
+        return received_at, False
     if at >= engagement.opened_at:
         return at, True
     return received_at, at >= engagement.opened_at - _SKEW
+
+
+def _contradicts_arrival(at: datetime, received_at: datetime, engagement: Engagement) -> bool:
+    """By its Date a mail is a little older than the last report, and by its arrival newer.
+
+    The report may have come by a link, told by our clock, or from another of the desk's machines.
+    """
+    last = engagement.last_report_at
+    return last is not None and last - _SKEW < at < last <= received_at

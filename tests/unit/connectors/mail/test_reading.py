@@ -133,3 +133,46 @@ def test_an_attached_mail_that_cannot_be_written_again_is_still_a_file():
     with pytest.raises(UnicodeEncodeError):
         message_from_bytes(broken).get_payload()[1].as_bytes()
     assert reader().receive(broken, RECEIVED, Memory()).attachments[0].name == "message.eml"
+
+
+#: the Date of the plain replies that are written here
+SENT = RECEIVED - timedelta(minutes=5)
+
+
+def said_after(text, last, *, received_at=RECEIVED):
+    """How an answer is read whose Date is `SENT`, when the last report was at another instant."""
+    raw = filled((CORPUS / "01-plain-reply.eml").read_bytes())
+    head, _, _ = raw.partition(b"\n\n")
+    known = Memory((replace(ASKED, last_report_at=last), *ENGAGEMENTS[1:]))
+    return reader().receive(head + b"\n\n" + text.encode() + b"\n", received_at, known)
+
+
+@pytest.mark.parametrize("behind", [timedelta(seconds=1), timedelta(minutes=5), timedelta(minutes=14, seconds=59)])
+def test_a_date_a_little_behind_the_last_report_orders_nothing(behind):
+    last = SENT + behind
+    reading = said_after("#progress: We look into it.", last, received_at=last + timedelta(minutes=1))
+    assert (reading.report, reading.verdict, reading.ordered) == (ReportKind.PROGRESS, "apply", False)
+    assert reading.at == last + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("text", ["#resolved: Done.", "#decline: Not ours.", "#workaround: Use the other one."])
+def test_what_ends_the_work_is_not_taken_from_a_mail_that_may_be_older(text):
+    reading = said_after(text, SENT + timedelta(minutes=1))
+    assert (reading.verdict, reading.reasons[0]) == ("quarantine", "perhaps_older_than_the_last_report")
+
+
+def test_a_date_far_behind_the_last_report_makes_it_older():
+    last = SENT + timedelta(minutes=15)
+    reading = said_after("#resolved: Done.", last, received_at=last + timedelta(minutes=1))
+    assert (reading.verdict, reading.ordered, reading.at) == ("apply", True, SENT)
+
+
+def test_a_mail_that_came_before_the_last_report_is_older_whatever_the_clocks_say():
+    reading = said_after("#resolved: Done.", RECEIVED + timedelta(seconds=1))
+    assert (reading.verdict, reading.ordered, reading.at) == ("apply", True, SENT)
+
+
+@pytest.mark.parametrize("last", [None, SENT, SENT - timedelta(seconds=1)])
+def test_a_newer_date_orders_as_ever(last):
+    reading = said_after("#resolved: Done.", last)
+    assert (reading.verdict, reading.ordered, reading.at) == ("apply", True, SENT)
