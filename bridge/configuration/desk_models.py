@@ -113,8 +113,10 @@ class MethodModel(Strict):
     def _is_one(self) -> Self:
         told = [name for name in type(self).model_fields if getattr(self, name) is not None]
         if len(told) != 1:
-            what = f"both {' and '.join(told)}" if told else "no method"
-            raise WrongValue(f"{what} of contact is agreed", f"write one of {', '.join(type(self).model_fields)}")
+            what = (
+                f"two methods of contact are agreed, {' and '.join(told)}" if told else "no method of contact is agreed"
+            )
+            raise WrongValue(what, f"write one of {', '.join(type(self).model_fields)}")
         return self
 
 

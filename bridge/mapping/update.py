@@ -61,6 +61,7 @@ def case_update(
         fields={
             **_state(push, case, engagement, current),
             **correlation(report.desk_reference or engagement.desk_reference, engagement, current),
+            **_counterpart(report.desk_record or engagement.desk_record, case, engagement, current),
         },
     )
 
@@ -103,6 +104,14 @@ def _stands_for(engagement: Engagement) -> str:
     if engagement.state is State.DECLINED and (engagement.successor or engagement.decline_accepted_by):
         return ""
     return _STANDS_FOR[engagement.state]
+
+
+def _counterpart(record: str, case: Case, engagement: Engagement, current: Sequence[Engagement]) -> Mapping[str, str]:
+    """The field that names the desk's own record, where there is one desk only and nobody else uses it."""
+    taken = case.values.get("correlation_id", "") not in {"", record}
+    if not record or taken or not correlation(record, engagement, current):
+        return {}
+    return {"correlation_id": record[:_LONGEST_CORRELATION]}
 
 
 def correlation(reference: str, engagement: Engagement, current: Sequence[Engagement]) -> Mapping[str, str]:

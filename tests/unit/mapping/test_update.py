@@ -123,3 +123,17 @@ def test_a_reference_known_before_is_kept_and_a_long_one_cut_to_the_field():
 def test_the_note_says_where_a_decline_points_to():
     told = report(ReportKind.DECLINED, direction=DeskName("ees"))
     assert "points to ees" in case_update(told, case(), engagement(), agreement(), ()).note
+
+
+def test_the_desks_own_record_is_named_where_nobody_else_uses_the_field():
+    told = report(desk_reference="INC7", desk_record="r7")
+    named = {"correlation_display": "INC7", "correlation_id": "r7"}
+    assert case_update(told, case(), engagement(), agreement(), ()).fields == named
+    assert case_update(told, case(correlation_id="r7"), engagement(), agreement(), ()).fields == named
+    taken = case_update(told, case(correlation_id="of-another-integration"), engagement(), agreement(), ())
+    assert taken.fields == {"correlation_display": "INC7"}
+
+
+def test_with_two_desks_no_record_is_named():
+    told = report(desk_reference="INC7", desk_record="r7")
+    assert case_update(told, case(), engagement(), agreement(), [engagement("dcc")]).fields == {}
