@@ -17,7 +17,7 @@ from bridge.cli.output import print_json, print_lines, printable
 from bridge.cli.session import desk_named, session_of
 from bridge.domain.agreement import Desk
 from bridge.domain.engagement import Engagement, Standing
-from bridge.domain.errors import UsageError
+from bridge.domain.errors import FarSideError, UsageError
 from bridge.domain.ids import DeskName, EngagementId, Reference, SysId, engagement_id, reference
 from bridge.ports import Json, Reading
 
@@ -101,9 +101,25 @@ def _of_mail(application: Application, file: Path) -> Reading:
     from bridge.sync.replies import verified_now
 
     raw, now = file.read_bytes(), datetime.now(UTC)
+    if harm := _harm(application, raw):
+        return Reading("review", "quarantine", (harm,))
     found = verified_now(application.around, raw, now)
     with application.store.reading() as tx:
         return application.mail.reader.receive(raw, now, tx, found)
+
+
+def _harm(application: Application, raw: bytes) -> str:
+    """Why a mail would not be read at all, by the scanner's word. Raises `ScannerAway`: then no mail would be read."""
+    scanner = application.mail.scanner
+    if scanner is None:
+        return ""
+    try:
+        found = scanner.scan(raw)
+    except FarSideError as error:
+        return str(error)
+    if not found:
+        typer.echo("note: scanned, and nothing was found", err=True)
+    return f"the scanner found {found}" if found else ""
 
 
 def _of_text(application: Application, desk: Desk, file: Path) -> Reading:

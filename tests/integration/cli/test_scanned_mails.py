@@ -1,11 +1,12 @@
 """Inbound files and the scanner, as operators meet them."""
 
+import json
 import sys
 
 import pytest
 
 from bridge.connectors.mail.scanning import EICAR
-from tests.integration.cli.conftest import DCC
+from tests.integration.cli.conftest import DCC, MAILBOX
 
 SEARCH = "import sys; bad = b'EICAR-STANDARD' in sys.stdin.buffer.read(); print('Eicar' * bad); sys.exit(bad)"
 
@@ -60,3 +61,38 @@ def test_what_was_quarantined_before_is_scanned_before_it_is_shown(bench):
     bench.bridge["mail"]["scan"] = {"command": ["/nonexistent/scanner"]}
     bench.write()
     assert "EICAR" not in bench.run("quarantine", "show", item["item"], exits=3).stdout
+
+
+def local(folder, text):
+    file = folder / "local.eml"
+    file.write_text(f"From: {MAILBOX[DCC]}\r\nMessage-ID: <1@dcc.example>\r\nSubject: see below\r\n\r\n{text}\r\n")
+    return file
+
+
+def test_a_mail_from_a_file_is_scanned_before_anything_of_it_is_told(scanning, tmp_path):
+    told = scanning.run("mail", "read", local(tmp_path, EICAR.decode()), "--desk", DCC)
+    assert "EICAR" not in told.stdout
+    reading = json.loads(told.stdout)
+    assert (reading["kind"], reading["verdict"]) == ("review", "quarantine")
+    assert reading["reasons"] == ["the scanner found Eicar"]
+    assert (reading["text"], reading["attachments"], reading["sender"]["from"]) == ("", [], "")
+
+
+def test_it_is_said_whether_a_mail_from_a_file_was_scanned(scanning, tmp_path):
+    harmless = scanning.run("mail", "read", local(tmp_path, "hello"), "--desk", DCC)
+    assert json.loads(harmless.stdout)["text"] == "hello"
+    assert "note: scanned, and nothing was found" in harmless.stderr
+    del scanning.bridge["mail"]["scan"]
+    scanning.write()
+    assert "scanned" not in scanning.run("mail", "read", local(tmp_path, "hello"), "--desk", DCC).stderr
+
+
+def test_a_mail_from_a_file_is_not_told_of_while_it_cannot_be_scanned(scanning, tmp_path):
+    scanning.bridge["mail"]["scan"] = {"command": ["/nonexistent/scanner"]}
+    scanning.write()
+    assert scanning.run("mail", "read", local(tmp_path, "hello"), "--desk", DCC, exits=3).stdout == ""
+    only_this = "import sys; sys.exit(b'hello' in sys.stdin.buffer.read() and 2)"
+    scanning.bridge["mail"]["scan"] = {"command": [sys.executable, "-c", only_this]}
+    scanning.write()
+    (reason,) = json.loads(scanning.run("mail", "read", local(tmp_path, "hello"), "--desk", DCC).stdout)["reasons"]
+    assert "cannot be scanned" in reason
