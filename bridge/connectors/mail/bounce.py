@@ -9,9 +9,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from email import message_from_bytes
 from email.message import Message
-from email.policy import compat32
 
 from flufl.bounce import all_failures
 
@@ -20,6 +18,7 @@ from bridge.connectors.mail.automatic import has_null_sender
 from bridge.connectors.mail.parsing import ParsedMail
 from bridge.connectors.mail.refusals import ADDRESS, is_for_good, refused_addresses, words_a_refusal
 from bridge.connectors.mail.signing import message_id_in
+from bridge.connectors.mail.structure import structure_of
 
 _DAEMON = re.compile(
     r"^(mail(er|ing)?-?daemon|postmaster|mail-?delivery|mdaemon|noreply-mailer|smtp-daemon|mailadmin|mailsvc|"
@@ -94,7 +93,8 @@ def _by_standard(message: Message, raw: bytes, statuses: list[tuple[str, bool | 
 
 def _by_list(raw: bytes, sender: str) -> tuple[tuple[str, ...], bool] | None:
     """Recipients refused, and whether for good, as flufl.bounce recognises them."""
-    mail = message_from_bytes(raw, policy=compat32)
+    # What a server says stands at the beginning, before the mail that it returns.
+    mail = structure_of(raw[:_SEARCHED])
     # Its detectors stumble over a From that is no plain address.
     del mail["From"]
     mail["From"] = sender if sender.isascii() and sender else "unknown@invalid"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html import escape, unescape
 from typing import cast
 
@@ -13,6 +14,7 @@ from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
 
 _LONGEST = 200_000
+_COST_OF_ELEMENT = 15
 #: long threads of nested quotes stay below; lxml drops what is nested deeper than 256
 _DEEPEST = 200
 _ALLOWED = {
@@ -50,6 +52,25 @@ def text_of(markup: str, images: Mapping[str, str] | None = None) -> str:
 def shown_pictures(markup: str) -> set[str]:
     """The Content-IDs of the pictures that an HTML body shows."""
     return {unescape(shown) for image in _IMAGE.findall(markup[:_LONGEST]) for shown in _SHOWN.findall(image)}
+
+
+@dataclass(slots=True)
+class Layout:
+    """Lays HTML out, of all parts of a mail together so much and no more: that takes longer than all else."""
+
+    #: file names of the images that a text may show, by Content-ID
+    images: dict[str, str] = field(default_factory=dict)
+    #: characters, of which an element counts for some
+    left: int = 2 * _LONGEST
+
+    def text(self, markup: str) -> str:
+        """The text of some HTML; raises `TooDeep`."""
+        shown = markup[:_LONGEST]
+        cost = len(shown) + _COST_OF_ELEMENT * shown.count("<")
+        if cost > self.left:
+            shown = shown[: len(shown) * self.left // cost]
+        self.left -= min(cost, self.left)
+        return text_of(shown, self.images) if shown else ""
 
 
 def _named(attributes: str, images: Mapping[str, str]) -> str:

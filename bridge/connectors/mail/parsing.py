@@ -7,29 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from email import message_from_bytes
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 
 from bridge.connectors.mail import headers
 from bridge.connectors.mail.charsets import decoded
-from bridge.connectors.mail.html import shown_pictures, text_of
+from bridge.connectors.mail.html import Layout, shown_pictures
 from bridge.connectors.mail.schema import FILE_NAME
 from bridge.connectors.mail.signing import is_plain_message_id
 from bridge.connectors.mail.smime import NotSigned, signed_content
+from bridge.connectors.mail.structure import DEEPEST, MOST_PARTS, Unreadable, structure_of
 from bridge.connectors.mail.tnef import NotTnef, unpacked
 from bridge.ports import ReadAttachment
 
-_MOST_PARTS = 500
-_MOST_MULTIPARTS = 300
-_MULTIPART = re.compile(rb"^Content-Type:\s{0,20}multipart/", re.IGNORECASE | re.MULTILINE)
-_DEEPEST = 40
 _MOST_ANSWERED = 3
 _LONGEST_TEXT = 200_000
+#: of a mail that cannot be read, so much is searched for its header
+_HEADER_SHOWN = 262_144
 _UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\\/]+")
 _LONGEST_NAME = 150
 _TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
@@ -37,10 +35,6 @@ _SMIME = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
 _SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
 #: a picture within a text is an ornament, such as the logo of a signature, if it has no more bytes
 _ORNAMENT = 16_384
-
-
-class Unreadable(ValueError):
-    """A mail whose structure cannot be read in bounded time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +80,7 @@ class _Found:
     encrypted: bool = False
     opaque: bool = False
     parts: int = 0
-    #: file names of the images that a text may show, by Content-ID
-    images: dict[str, str] = field(default_factory=dict)
+    layout: Layout = field(default_factory=Layout)
     #: the Content-IDs of those that the texts read so far show
     shown: set[str] = field(default_factory=set)
     sought: _Sought = field(default_factory=_Sought)
@@ -107,10 +100,7 @@ def file_content(raw: bytes, sha256: str) -> bytes | None:
 
 
 def _taken_apart(raw: bytes, sought: _Sought) -> tuple[Message, _Found]:
-    # The parser itself needs time that grows with the depth, so an absurd one is refused before it.
-    if len(_MULTIPART.findall(raw)) > _MOST_MULTIPARTS:
-        raise Unreadable("more multiparts than an honest mail has")
-    message = message_from_bytes(raw, policy=compat32)
+    message = structure_of(raw)
     found = _Found(sought=sought)
     _name_images(message, found)
     _walk(message, found, 0)
@@ -119,7 +109,7 @@ def _taken_apart(raw: bytes, sought: _Sought) -> tuple[Message, _Found]:
 
 def header_only(raw: bytes) -> ParsedMail:
     """The header of a mail whose body cannot be read."""
-    return _assembled(BytesHeaderParser(policy=compat32).parsebytes(raw[:1_000_000]), _Found())
+    return _assembled(BytesHeaderParser(policy=compat32).parsebytes(raw[:_HEADER_SHOWN]), _Found())
 
 
 def _assembled(message: Message, found: _Found) -> ParsedMail:
@@ -146,7 +136,7 @@ def _assembled(message: Message, found: _Found) -> ParsedMail:
 
 def _walk(part: Message, found: _Found, depth: int) -> None:
     found.parts += 1
-    if found.parts > _MOST_PARTS or depth > _DEEPEST:
+    if found.parts > MOST_PARTS or depth > DEEPEST:
         raise Unreadable("more parts than an honest mail has")
     kind = part.get_content_type()
     if kind == "multipart/encrypted":
@@ -181,9 +171,7 @@ def _walk_smime(part: Message, found: _Found, depth: int) -> None:
         return
     found.opaque = True
     found.attachments[-1] = replace(container, incidental="container")
-    if len(_MULTIPART.findall(signed)) > _MOST_MULTIPARTS:
-        raise Unreadable("more multiparts than an honest mail has")
-    entity = message_from_bytes(signed, policy=compat32)
+    entity = structure_of(signed)
     _name_images(entity, found)
     _walk(entity, found, depth + 1)
 
@@ -200,7 +188,7 @@ def _unpack(part: Message, found: _Found) -> None:
     for file in package.files:
         name = _safe_name(file.name) or "part.octet-stream"
         found.attachments.append(_as_attachment(name, "application/octet-stream", file.content, found))
-    text = package.text[:_LONGEST_TEXT] if package.text.strip() else text_of(package.html, found.images)
+    text = package.text[:_LONGEST_TEXT] if package.text.strip() else found.layout.text(package.html)
     # Where the mail has a text of its own, the package repeats it.
     if text.strip() and not "".join(found.texts).strip():
         found.texts.append(text)
@@ -211,10 +199,10 @@ def _attach(part: Message, found: _Found) -> None:
     file = _described(part, found, "")
     shown = _content_id(part)
     if not (shown and any(other.sha256 == file.sha256 for other in found.attachments)):
-        found.attachments.append(replace(file, incidental=_why_incidental(part, file, shown in found.shown)))
+        found.attachments.append(replace(file, incidental=_why_incidental(part, file, shown=shown in found.shown)))
 
 
-def _why_incidental(part: Message, file: ReadAttachment, shown: bool) -> str:  # noqa: FBT001 - one of two kinds
+def _why_incidental(part: Message, file: ReadAttachment, *, shown: bool) -> str:
     """What makes a part something that nobody meant to send as a file; empty for a file."""
     kind = part.get_content_type()
     if kind in _SIGNATURES:
@@ -233,18 +221,22 @@ def _content_id(part: Message) -> str:
 def _name_images(message: Message, found: _Found) -> None:
     """Remember what the pictures within a mail are called, before the text is read that shows them."""
     for number, part in enumerate(message.walk()):
-        if number > _MOST_PARTS:
+        if number > MOST_PARTS:
             return
         shown = _content_id(part)
         if shown:
-            found.images.setdefault(shown, _safe_name(_file_name(part)) or part.get_content_type())
+            found.layout.images.setdefault(shown, _safe_name(_file_name(part)) or part.get_content_type())
 
 
 def _walk_alternative(part: Message, found: _Found, depth: int) -> None:
     """One text of several: the plain one, unless it is blank. Files among the alternatives are kept."""
     versions: list[_Found] = []
+    layout = found.layout
     for child in _children(part):
-        version = _Found(parts=found.parts, images=found.images, shown=found.shown, sought=found.sought)
+        if versions and "".join(versions[-1].texts).strip():
+            # The text is found; what follows says the same in HTML.
+            layout = Layout(left=0)
+        version = _Found(parts=found.parts, layout=layout, shown=found.shown, sought=found.sought)
         _walk(child, version, depth + 1)
         found.parts = version.parts
         found.attachments += version.attachments
@@ -269,18 +261,17 @@ def _content(part: Message) -> bytes:
     return payload if isinstance(payload, bytes) else b""
 
 
-def _body_text(part: Message, kind: str, images: Mapping[str, str]) -> str:
-    text = decoded(_content(part)[: 4 * _LONGEST_TEXT], _charset(part))
-    return text_of(text, images) if kind == "text/html" else text
+def _body_text(part: Message) -> str:
+    return decoded(_content(part)[: 4 * _LONGEST_TEXT], _charset(part))
 
 
 def _shown_text(part: Message, kind: str, found: _Found) -> str:
     """The text of a body, whose pictures are remembered."""
-    if kind == "text/html":
-        markup = decoded(_content(part)[: 4 * _LONGEST_TEXT], _charset(part))
-        found.shown |= shown_pictures(markup)
-        return text_of(markup, found.images)
-    return _body_text(part, kind, found.images)
+    text = _body_text(part)
+    if kind != "text/html":
+        return text
+    found.shown |= shown_pictures(text)
+    return found.layout.text(text)
 
 
 def _charset(part: Message) -> str | None:
@@ -294,7 +285,7 @@ def _embedded_text(part: Message) -> str:
     if inner is None:
         return ""
     fields = "\n".join(f"{name}: {value}" for name, value in inner.raw_items())
-    texts = [_body_text(one, "text/plain", {}) for one in inner.walk() if one.get_content_type() == "text/plain"]
+    texts = [_body_text(one) for one in inner.walk() if one.get_content_type() == "text/plain"]
     return "\n".join([fields, *texts])[:_LONGEST_TEXT]
 
 

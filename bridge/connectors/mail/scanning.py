@@ -13,10 +13,10 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from email import message_from_bytes
 from pathlib import Path
 from typing import Protocol
 
+from bridge.connectors.mail.structure import structure_of
 from bridge.domain.errors import FarSideError, ScannerAway
 from bridge.ports import CheckResult, CheckStatus
 
@@ -163,7 +163,7 @@ class MailScanner:
 def _contents(raw: bytes) -> Iterator[bytes]:
     """The mail, and each of its parts decoded."""
     yield raw
-    for part in message_from_bytes(raw).walk():
+    for part in structure_of(raw).walk():
         if not part.is_multipart():
             content = part.get_payload(decode=True)
             if isinstance(content, bytes) and content:

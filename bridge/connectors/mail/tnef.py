@@ -20,6 +20,8 @@ _OBJECT, _STRING, _UNICODE, _BINARY, _SEVERAL, _NAMED = 0x0D, 0x1E, 0x1F, 0x102,
 _SIZES = {0x02: 4, 0x03: 4, 0x04: 4, 0x05: 8, 0x06: 8, 0x07: 8, 0x0A: 4, 0x0B: 4, 0x14: 8, 0x40: 8, 0x48: 16}
 _OF_ANY_SIZE = frozenset({_OBJECT, _STRING, _UNICODE, _BINARY})
 _MOST = 5_000
+#: values of all properties together; a hundred files have a quarter of it
+_MOST_VALUES = 20_000
 
 
 class NotTnef(ValueError):
@@ -47,20 +49,20 @@ def unpacked(data: bytes) -> Package:
     """The text and files in TNEF data; raises `NotTnef`."""
     if not data.startswith(_SIGNATURE):
         raise NotTnef("another signature")
-    package = Package()
+    package, values = Package(), iter(range(_MOST_VALUES))
     try:
         for number, content in _attributes(data):
-            _take(package, number, content)
+            _take(package, number, content, values)
     except struct.error as error:
         raise NotTnef("cut off") from error
     return package
 
 
-def _take(package: Package, number: int, content: bytes) -> None:
+def _take(package: Package, number: int, content: bytes, values: Iterator[int]) -> None:
     if number == _BODY:
         package.text = package.text or _text(content)
     elif number == _PROPERTIES:
-        for name, value in _properties(content):
+        for name, value in _properties(content, values):
             if name == _PLAIN:
                 package.text = value if isinstance(value, str) else _text(value)
             elif name == _HTML:
@@ -68,16 +70,16 @@ def _take(package: Package, number: int, content: bytes) -> None:
     elif number == _FILE_BEGINS:
         package.files.append(PackedFile())
     elif package.files:
-        _take_into(package.files[-1], number, content)
+        _take_into(package.files[-1], number, content, values)
 
 
-def _take_into(file: PackedFile, number: int, content: bytes) -> None:
+def _take_into(file: PackedFile, number: int, content: bytes, values: Iterator[int]) -> None:
     if number == _TITLE:
         file.name = file.name or _text(content)
     elif number == _FILE_DATA:
         file.content = content
     elif number == _FILE_PROPERTIES:
-        named = dict(_properties(content))
+        named = dict(_properties(content, values))
         name = named.get(_LONG_NAME) or named.get(_SHORT_NAME) or file.name
         file.name = name if isinstance(name, str) else _text(name)
         inner = named.get(_CONTENT)
@@ -100,8 +102,8 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
     raise NotTnef("more attributes than an honest mail has")
 
 
-def _properties(data: bytes) -> Iterator[tuple[int, str | bytes]]:
-    """(property, value) of those whose values are text or octets."""
+def _properties(data: bytes, values_left: Iterator[int]) -> Iterator[tuple[int, str | bytes]]:
+    """(property, value) of those whose values are text or octets; each takes one of the values that are left."""
     (count,) = struct.unpack_from("<I", data, 0)
     at = 4
     for _ in range(min(count, _MOST)):
@@ -117,7 +119,9 @@ def _properties(data: bytes) -> Iterator[tuple[int, str | bytes]]:
         if kind not in _OF_ANY_SIZE:
             at += _SIZES.get(kind, 4) * values
             continue
-        for _ in range(min(values, _MOST)):
+        for _ in range(values):
+            if next(values_left, None) is None:
+                raise NotTnef("more values than an honest mail has")
             (length,) = struct.unpack_from("<I", data, at)
             value = data[at + 4 : at + 4 + length]
             at += 4 + _padded(length)
