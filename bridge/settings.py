@@ -228,6 +228,8 @@ class MailboxSettings:
     tokens: MailTokens | None
     every: timedelta
     idle: bool
+    #: a Maildir on this machine, instead of IMAP
+    maildir: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,9 @@ class MailboxModel(Strict):
     name: SimpleName = Field(description="A name for logs, checks and commands.")
     imap: ImapUrl | None = Field(None, description="Server of the mailbox; `mail.imap` if it is left out.")
     folder: str = Field("INBOX", description="The mailbox's folder.")
+    maildir: str = Field(
+        "", description="Instead of both: the path of a Maildir on this machine, into which a mail server delivers."
+    )
     address: Address | None = Field(None, description="Its own address, if it has one; counts as the bridge's own.")
     username: str = Field("", description="User name; the address, else that of `mail`, if it is left out.")
     password: Secret | None = Field(None, description="Password; without one and without `auth` the login of `mail`.")

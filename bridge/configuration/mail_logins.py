@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import assert_never
 
@@ -52,7 +53,7 @@ def build_mailboxes(model: MailModel, user: str, fetch: Fetch) -> tuple[MailboxS
     built = tuple(_mailbox(model, box, user, fetch) for box in model.mailboxes)
     names, places = {model.folder}, {(model.imap, user, model.folder)}
     for box in built:
-        place = (box.imap, box.username, box.folder)
+        place = (str(box.maildir), "", "") if box.maildir else (box.imap, box.username, box.folder)
         if box.name in names:
             raise WrongValue(f"two mailboxes are called {box.name!r}", "give each its own name")
         if place in places:
@@ -63,6 +64,8 @@ def build_mailboxes(model: MailModel, user: str, fetch: Fetch) -> tuple[MailboxS
 
 
 def _mailbox(model: MailModel, box: MailboxModel, user: str, fetch: Fetch) -> MailboxSettings:
+    if box.maildir:
+        return _maildir(model, box)
     password, tokens = build_mail_login(box, fetch)
     imap = box.imap or model.imap
     if not imap:
@@ -81,6 +84,30 @@ def _mailbox(model: MailModel, box: MailboxModel, user: str, fetch: Fetch) -> Ma
         tokens,
         box.every or model.every,
         model.idle if box.idle is None else box.idle,
+    )
+
+
+def _maildir(model: MailModel, box: MailboxModel) -> MailboxSettings:
+    """A folder needs no login; whether it is one is for `check` to say, it may be mounted later."""
+    if box.imap or box.username or box.password or box.auth or "folder" in box.model_fields_set:
+        raise WrongValue(
+            f"the mailbox {box.name!r} is a Maildir and on a server", "write either maildir: or the others"
+        )
+    path = Path(box.maildir)
+    if not path.is_absolute():
+        raise WrongValue(f"maildir: {box.maildir!r} depends on where the bridge is started", "write the whole path")
+    idle = model.idle if box.idle is None else box.idle
+    return MailboxSettings(
+        box.name,
+        "",
+        "",
+        box.address or "",
+        "",
+        None,
+        None,
+        box.every or model.every,
+        idle,
+        Path(os.path.normpath(path)),
     )
 
 

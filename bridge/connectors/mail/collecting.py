@@ -7,27 +7,19 @@ well. Where that fails (a new UIDVALIDITY, a crash between commit and flag), a m
 from __future__ import annotations
 
 import imaplib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-
-import structlog
+from datetime import datetime
 
 from bridge.connectors.mail.identity import identity
+from bridge.connectors.mail.keeping import OVERSIZE_BYTES, Keep, believable, is_kept, marked, pass_over
 from bridge.connectors.mail.mailbox import LOST, Listed, Mailbox, opened
 from bridge.connectors.mail.positions import Position, Positions, StorePositions
 from bridge.connectors.mail.settings import MailSettings
-from bridge.domain.errors import BridgeError, TryLater
+from bridge.domain.errors import TryLater
 from bridge.ports import CheckResult, CheckStatus, RawItem, Store
 
-Keep = Callable[[RawItem], bool]
-
-#: Put before the bytes of a mail that was too large to be fetched whole; such a mail is for a person to decide upon.
-OVERSIZE_FIELD = "X-CPSD-Oversize"
-_OVERSIZE_BYTES = 262_144
 _BATCH = 50
-_CLOCK_TOLERANCE = timedelta(minutes=5)
-_log = structlog.get_logger(__name__)
 
 
 class MailboxCollector:
@@ -178,9 +170,13 @@ class _Round:
         if raw is None:
             return
         oversize = entry.size > self.settings.largest_mail
-        if self._kept(entry, raw):
+        kept = is_kept(self.keep, self._item(entry, raw), entry.uid)
+        # Only now: what `keep` raises must not let the position pass this mail by.
+        self.handled.add(entry.uid)
+        if not kept:
+            self.missed.add(entry.uid)
+        else:
             self.kept += 1
-            self.handled.add(entry.uid)
             if not oversize:
                 # Guarantee 13: flagged only after all of its bytes are committed here.
                 self._to_flag.append(entry.uid)
@@ -188,43 +184,22 @@ class _Round:
     def _fetch(self, entry: Listed) -> bytes | None:
         oversize = entry.size > self.settings.largest_mail
         try:
-            raw = self.mailbox.fetch(entry.uid, first=_OVERSIZE_BYTES if oversize else None)
+            raw = self.mailbox.fetch(entry.uid, first=OVERSIZE_BYTES if oversize else None)
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:
-            self._pass_over(entry, error)
+            pass_over(self.source, entry.uid, error)
+            self.handled.add(entry.uid)
+            self.missed.add(entry.uid)
             return None
         if raw is None:
             self.handled.add(entry.uid)
         elif oversize:
-            raw = f"{OVERSIZE_FIELD}: {entry.size}\r\n".encode() + raw
+            raw = marked(entry.size, raw)
         return raw
 
-    def _kept(self, entry: Listed, raw: bytes) -> bool:
-        try:
-            self.keep(self._item(entry, raw))
-        except BridgeError as error:
-            if error.retryable:
-                raise
-            self._pass_over(entry, error)
-            return False
-        except Exception as error:  # noqa: BLE001 - whatever one mail does to the store, the others go on
-            self._pass_over(entry, error)
-            return False
-        return True
-
     def _item(self, entry: Listed, raw: bytes) -> RawItem:
-        return RawItem(self.source, identity(raw), raw, self._received_at(entry))
-
-    def _pass_over(self, entry: Listed, error: Exception) -> None:
-        _log.error("mail_passed_over", mailbox=self.source, uid=entry.uid, error=type(error).__name__)
-        self.handled.add(entry.uid)
-        self.missed.add(entry.uid)
-
-    def _received_at(self, entry: Listed) -> datetime:
-        received = entry.received_at
-        # A server that lives in the future must not make reports newer than all that follow.
-        return self.now if received is None or received > self.now + _CLOCK_TOLERANCE else received
+        return RawItem(self.source, identity(raw), raw, believable(entry.received_at, self.now))
 
 
 def _new(mailbox: Mailbox, known: Position) -> list[int]:

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from bridge import settings as given
 from bridge.connectors.mail.collecting import MailboxCollector
-from bridge.connectors.mail.mailboxes import Mailboxes, Visited
+from bridge.connectors.mail.mailboxes import Box, Mailboxes, Visited
+from bridge.connectors.mail.maildir import MaildirCollector, MaildirWatch
 from bridge.connectors.mail.settings import MailSettings, tls_context
 from bridge.connectors.mail.signing import Keys
 from bridge.connectors.mail.tokens import ByClient, ByPerson, TokenHttp, TokenKeeper, applicant
@@ -93,7 +94,7 @@ def _boxes(configured: given.MailSettings) -> list[given.MailboxSettings]:
 
 def _of_box(configured: given.MailSettings, box: given.MailboxSettings, settings: MailSettings) -> MailSettings:
     """The settings by which one mailbox is read; a login that is the first one's shares its tokens."""
-    if not box.name:
+    if not box.name or box.maildir:
         return settings
     tokens = settings.tokens
     if box.tokens != configured.tokens:
@@ -111,10 +112,15 @@ def _of_box(configured: given.MailSettings, box: given.MailboxSettings, settings
 def _visited(
     configured: given.MailSettings, box: given.MailboxSettings, settings: MailSettings, store: Store, source: str
 ) -> Visited:
-    collector = MailboxCollector(settings, store, name=box.name, source=source)
-    every = box.every if box.every > collecting_every(configured) else None
-    visited = Visited(collector, every)
-    if box.idle:
+    collector: Box
+    if box.maildir:
+        collector = MaildirCollector(box.maildir, settings.largest_mail, store, name=box.name, source=source)
+    else:
+        collector = MailboxCollector(settings, store, name=box.name, source=source)
+    visited = Visited(collector, box.every if box.every > collecting_every(configured) else None)
+    if box.idle and box.maildir:
+        visited.watch = MaildirWatch(box.maildir, noticed=visited.notice)
+    elif box.idle:
         visited.watch = MailboxWatch(settings, retry=box.every, noticed=visited.notice)
     return visited
 

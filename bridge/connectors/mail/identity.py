@@ -22,13 +22,19 @@ def identity(raw: bytes) -> str:
     So a second copy is one mail, and the same Message-ID on other contents is two.
     """
     header, separator, body = _split(raw)
-    message_id = _MESSAGE_ID.search(header)
-    if message_id is None:
+    named = _MESSAGE_ID.search(header)
+    if named is None:
         return f"sha256:{hashlib.sha256(raw).hexdigest()}"
     digest = hashlib.sha256(_TRACE.sub(b"", header))
     digest.update(separator)
     digest.update(body)
-    return f"{message_id[1].decode('ascii', 'replace')} sha256:{digest.hexdigest()}"
+    return f"{named[1].decode('ascii', 'replace')} sha256:{digest.hexdigest()}"
+
+
+def message_id(raw: bytes) -> str:
+    """The Message-ID in the header of a mail or of its beginning, with its angle brackets; empty if there is none."""
+    found = _MESSAGE_ID.search(_split(raw)[0])
+    return found[1].decode("ascii", "replace") if found else ""
 
 
 def _split(raw: bytes) -> tuple[bytes, bytes, bytes]:

@@ -14,10 +14,10 @@ from typing import Protocol
 
 import structlog
 
+from bridge.connectors.mail.keeping import Keep
 from bridge.domain.errors import TryLater
 from bridge.ports import CheckResult, Collector, RawItem, Watch
 
-Keep = Callable[[RawItem], bool]
 _log = structlog.get_logger(__name__)
 
 

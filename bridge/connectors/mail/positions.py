@@ -63,6 +63,41 @@ class StorePositions:
             return tx.now()
 
 
+@dataclass(frozen=True, slots=True)
+class FolderPosition:
+    """Files that changed up to an instant were read, but for those that are named in `missed`."""
+
+    changed_at: datetime
+    missed: frozenset[str] = frozenset()
+
+
+class FolderPositions:
+    """Positions of folders as cursors of the store: the instant is the watermark, each name a window without extent."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def load(self, folder: str) -> FolderPosition | None:
+        """The position; None where nothing was read yet."""
+        with self._store.transaction() as tx:
+            cursor = tx.cursor(folder)
+        if cursor is None:
+            return None
+        return FolderPosition(cursor.watermark, frozenset(window.low_id for window in cursor.pending))
+
+    def save(self, folder: str, position: FolderPosition) -> None:
+        """Remember a position."""
+        at = position.changed_at
+        pending = tuple(Window(at, at, name, name) for name in sorted(position.missed))
+        with self._store.transaction() as tx:
+            tx.save_cursor(folder, Cursor(at, pending=pending))
+
+    def now(self) -> datetime:
+        """The store's clock."""
+        with self._store.transaction() as tx:
+            return tx.now()
+
+
 def _windows(position: Position, now: datetime) -> Iterable[Window]:
     yield Window(now, now, str(position.uid_validity), str(position.highest))
     for uid in sorted(position.missed):

@@ -22,7 +22,7 @@ def engaged(bench):
     return sent
 
 
-def deliver(bench, to, sent, text, sender=MAILBOX[DCC]):
+def answer(sent, text, sender=MAILBOX[DCC]):
     domain = sender.partition("@")[2]
     fields = {
         "Authentication-Results": f"mx.elexon.example; dmarc=pass header.from={domain}",
@@ -32,8 +32,11 @@ def deliver(bench, to, sent, text, sender=MAILBOX[DCC]):
         "In-Reply-To": sent["Message-ID"],
         "Message-ID": f"<{abs(hash(text))}@{domain}>",
     }
-    raw = "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + f"\r\n{text}\r\n"
-    bench.mail.deliver(to, raw.encode())
+    return ("".join(f"{name}: {value}\r\n" for name, value in fields.items()) + f"\r\n{text}\r\n").encode()
+
+
+def deliver(bench, to, sent, text, sender=MAILBOX[DCC]):
+    bench.mail.deliver(to, answer(sent, text, sender))
 
 
 def state(bench):
@@ -85,3 +88,23 @@ def test_check_has_a_line_for_each_and_one_that_is_shut_fails_alone(second, monk
     deliver(second, BRIDGE, sent, "#acknowledge")
     second.run("once")
     assert "acknowledged" in {one["state"] for one in second.json("engagements")}
+
+
+def test_an_answer_that_a_mail_server_of_the_site_delivers_is_an_answer(bench, tmp_path):
+    """The same by a Maildir, which is all that is read."""
+    for part in ("new", "cur", "tmp"):
+        (tmp_path / "box" / part).mkdir(parents=True)
+    del bench.bridge["mail"]["imap"]
+    bench.bridge["mail"]["mailboxes"] = [{"name": "local", "maildir": str(tmp_path / "box")}]
+    bench.write()
+    sent = engaged(bench)
+    (tmp_path / "box" / "new" / "1.a.host").write_bytes(answer(sent, "#acknowledge").replace(b"\r\n", b"\n"))
+    lines = {line["name"]: line["status"] for line in bench.json("check")["checks"]}
+    assert lines["maildir local"] == "ok"
+    assert "imap INBOX" not in lines
+    assert [mail["verdict"] for mail in bench.json("once", "--dry-run")["mails"]] == ["apply"]
+    assert len(list((tmp_path / "box" / "new").iterdir())) == 1
+    bench.run("once")
+    assert state(bench) == "acknowledged"
+    assert bench.json("reconcile")["differences"] == []
+    assert [path.name for path in (tmp_path / "box" / "cur").iterdir()] == ["1.a.host:2,S"]

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.connectors.mail.collecting import OVERSIZE_FIELD, MailboxCollector
+from bridge.connectors.mail.collecting import MailboxCollector
+from bridge.connectors.mail.keeping import OVERSIZE_FIELD
 from bridge.connectors.mail.mailbox import Mailbox
 from bridge.connectors.mail.positions import Position, StorePositions
 from bridge.domain.errors import StoreError, StoreUnavailable, TryLater

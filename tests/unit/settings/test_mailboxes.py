@@ -89,6 +89,19 @@ def test_the_first_mailbox_may_be_left_out_where_others_are_read(folder):
     assert [visited.box.name for visited in mailboxes(configured, settings, store=None)._visited] == ["mail:only"]
 
 
+def test_a_maildir_needs_no_server_and_no_login(folder):
+    write(folder, "name: local, maildir: /var/mail/cpsd/, address: local@example.org, every: 10s")
+    spoil(folder / "bridge.yaml", f"  {IMAP}\n", "")
+    configured = load(folder, ENVIRON).mail
+    (box,) = configured.mailboxes
+    assert (str(box.maildir), box.imap, box.password) == ("/var/mail/cpsd", "", None)
+    settings = mail_settings(configured, load(folder, ENVIRON).environment, Keys((b"k" * 32,)))
+    made = mailboxes(configured, settings, store=None)
+    assert [(visited.box.name, visited.box.source) for visited in made._visited] == [("mail:local", "mail:INBOX")]
+    assert len(made.watches) == 1
+    assert settings.own_addresses == ("cpsd@example.org", "local@example.org")
+
+
 def test_who_logs_in_for_the_bridge_says_for_which_mailbox(folder):
     write(folder, f"name: other, address: other@example.org, auth: {DELEGATED}", "name: third, folder: Third")
     configured = load(folder, ENVIRON).mail
@@ -106,6 +119,10 @@ def test_who_logs_in_for_the_bridge_says_for_which_mailbox(folder):
         (("name: a, folder: A", "name: b, folder: A"), "read twice"),
         (("name: a, imap: imap+plain://mail.example.org",), "unprotected"),
         (("name: INBOX, folder: A",), "no name"),
+        (("name: a, maildir: /var/mail/a, folder: A",), "is a Maildir and on a server"),
+        ((f"name: a, maildir: /var/mail/a, {PASSWORD}",), "is a Maildir and on a server"),
+        (("name: a, maildir: var/mail",), "depends on where the bridge is started"),
+        (("name: a, maildir: /var/mail/a", "name: b, maildir: /var/mail/../mail/a/"), "read twice"),
         ((f"name: a, folder: A, {PASSWORD}, auth: {AUTH}",), "both say how to log in"),
     ],
 )
