@@ -36,7 +36,7 @@ from bridge.connectors.snow.manners import Limits
 from bridge.domain.agreement import PortalMethod
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.ids import DeskName
-from bridge.ports import Collector, DeskConnector, Store, Stream
+from bridge.ports import Collector, DeskConnector, Store, Stream, Watch
 from bridge.settings import (
     ApiKeyAuth,
     Auth,
@@ -131,8 +131,8 @@ class Application:
         self.servicenow.close()
         self.store.close()
 
-    def service(self) -> Service:
-        """The scheduled service."""
+    def service(self, watches: Sequence[Watch] = ()) -> Service:
+        """The scheduled service; `watches` notice what the mailboxes' own do not."""
         mail = self.configuration.mail
         return Service(
             self.around,
@@ -145,7 +145,7 @@ class Application:
                 every=min(5 * self.configuration.tick, _LONGEST_SILENCE),
                 share_among=self.servicenow.share_among,
             ),
-            watches=self.mail.collector.watches,
+            watches=[*self.mail.collector.watches, *watches],
         )
 
     def _surroundings(self) -> Surroundings:

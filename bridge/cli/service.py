@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bridge.app import Application
     from bridge.sync.cycle import CycleReport
+    from bridge.sync.hooks import Alarm
     from bridge.sync.rehearsal import Rehearsal
 
 _WORDS = {
@@ -56,22 +57,27 @@ def register(app: typer.Typer) -> None:
 def run(context: typer.Context, after_restore: AfterRestore = False) -> None:
     """Run the scheduled service until SIGTERM or SIGINT, then finish what is under way."""
     session = session_of(context)
+    from bridge.sync.hooks import Alarm
+
     share_arenas()
     with session.application(worker=True) as application:
         _begin(session, application, "run", after_restore)
-        application.service().run_with_signals(beside=_public_listener(application))
+        alarm = Alarm()
+        application.service([alarm]).run_with_signals(beside=_public_listener(application, alarm))
 
 
-def _public_listener(application: Application) -> AbstractContextManager[object]:
-    """The pages that links in mails lead to, where they are configured."""
+def _public_listener(application: Application, alarm: Alarm) -> AbstractContextManager[object]:
+    """The pages that links in mails lead to and the webhooks of desks, where they are configured."""
     from bridge.app import links
     from bridge.web.listener import Listener
-    from bridge.web.public import public_app
+    from bridge.web.public import Hooks, public_app
 
     place, known = application.configuration.web.public, links(application.configuration)
     if place is None or known is None:
         return nullcontext()
-    return Listener(public_app(application.store, known), place.host, place.port, "public")
+    rules = {name: desk.hooks for name, desk in application.configuration.desks.by_name.items() if desk.hooks}
+    hooks = Hooks(application.store, rules, alarm.ring)
+    return Listener(public_app(application.store, known, hooks), place.host, place.port, "public")
 
 
 def _begin(session: Session, application: Application, command: str, after_restore: bool) -> None:

@@ -145,6 +145,10 @@ def _check_beside(
     process: BridgeModel,
     codes: Mapping[str, str],
 ) -> Iterable[Problem]:
+    if desk.hooks is not None and process.web.public is None:
+        yield document.problem(
+            ("hooks",), "nobody listens to hooks", "add web.public and web.public_address to bridge.yaml"
+        )
     email = agreement.method.email
     if email and own_addresses(process) & {address.lower() for address in email.to}:
         yield document.problem(

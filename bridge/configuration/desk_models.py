@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
 from bridge.configuration.addresses import Address, Domain
 from bridge.configuration.process_models import ServiceNowModel
+from bridge.configuration.secrecy import Secret
 from bridge.configuration.strict import Strict
-from bridge.configuration.times import AgreedTime, Day, Duration, Hours, Instant
+from bridge.configuration.times import AgreedTime, Day, Duration, Hours, Instant, PositiveDuration
 from bridge.configuration.written import (
     CodedTable,
     Column,
     DeskNameText,
     FileEnding,
+    JmesPath,
     Pattern,
     Size,
     Table,
@@ -216,6 +219,37 @@ class AgreementModel(Strict):
     )
 
 
+class HooksModel(Strict):
+    """How the desk's system proves that a call to `/hooks/DESK` is its own; the call makes the bridge look at once."""
+
+    check: Literal["hmac-sha256", "hmac-sha512", "token"] = Field(
+        description="What the header holds: a signature over the body, or the secret itself (`token`)."
+    )
+    secrets: list[Secret] = Field(description="Any of these proves it; the new one, then the old.", min_length=1)
+    header: str = Field("X-Hub-Signature-256", description="The header that proves it.", min_length=1)
+    prefix: str = Field("", description="What stands before the proof, such as `sha256=` or `Bearer `.")
+    encoding: Literal["hex", "base64"] = Field("hex", description="How a signature is written.")
+    signed: str = Field("{body}", description="What is signed: `{body}`, and `{timestamp}` where that is signed too.")
+    timestamp_header: str = Field("", description="The header with the time of the call, in seconds or ISO 8601.")
+    window: PositiveDuration = Field(timedelta(minutes=5), description="How far that time may lie from now.")
+    identity_header: str = Field(
+        "", description="The header that names a call, the same when it is repeated; the body itself if empty."
+    )
+    record: JmesPath = Field("", description="JMESPath to the desk's record in the body.")
+
+    @model_validator(mode="after")
+    def _proves_something(self) -> Self:
+        if self.signed.count("{body}") != 1:
+            raise WrongValue("what is signed does not hold the body once", "write {body}, or {timestamp}.{body}")
+        signs_time = self.check != "token" and "{timestamp}" in self.signed
+        if bool(self.timestamp_header) != signs_time:
+            raise WrongValue(
+                "a time proves something only where it is signed",
+                "write timestamp_header: and {timestamp} in signed:, with an HMAC, or neither",
+            )
+        return self
+
+
 class DeskModel(Strict):
     """`config/desks/*.yaml`."""
 
@@ -226,6 +260,7 @@ class DeskModel(Strict):
         Mode.OBSERVE, description="`observe`: record only; `propose`: offer `#engage` in a work note; `live`."
     )
     go_live: Instant | None = Field(None, description="An instant of the desk's own; the bridge's if it is left out.")
+    hooks: HooksModel | None = Field(None, description="Calls of the desk's system to our webhook; none if left out.")
     agreement: AgreementModel | None = Field(None, description="The agreement, if there is one version only.")
     agreements: list[AgreementModel] = Field([], description="Several versions of the agreement.")
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bridge.configuration.desk_models import AgreementModel, DeskModel, EmailModel, MethodModel, ServiceNowMethodModel
+from bridge.configuration.desk_models import (
+    AgreementModel,
+    DeskModel,
+    EmailModel,
+    HooksModel,
+    MethodModel,
+    ServiceNowMethodModel,
+)
 from bridge.configuration.logins import Fetch
 from bridge.configuration.process import build_servicenow, fetch_secret
 from bridge.configuration.times import ALWAYS
@@ -21,7 +28,7 @@ from bridge.domain.agreement import (
     StatusRule,
     WorkingHours,
 )
-from bridge.domain.contacts import ServiceNowContact
+from bridge.domain.contacts import HookRules, ServiceNowContact
 from bridge.domain.hours import NO_HOLIDAYS
 from bridge.domain.ids import DeskName
 from bridge.settings import ServiceNowPortal
@@ -40,6 +47,7 @@ def build_desk(model: DeskModel, resolution_codes: Mapping[str, str], fetch: Fet
         agreements=tuple(build_agreement(name, version, resolution_codes, fetch) for version in model.versions),
         covers=tuple(model.covers),
         go_live=model.go_live,
+        hooks=_hooks(model.hooks, fetch) if model.hooks else None,
     )
 
 
@@ -66,6 +74,21 @@ def build_agreement(
         on_case_deleted=model.on_case_deleted,
         resolution_codes=MappingProxyType({**resolution_codes, **model.resolution_codes}),
         chase_every=model.chase_every or None,
+    )
+
+
+def _hooks(model: HooksModel, fetch: Fetch) -> HookRules:
+    return HookRules(
+        check=model.check,
+        secrets=tuple(fetch(secret).get_secret_value().encode() for secret in model.secrets),
+        header=model.header,
+        prefix=model.prefix,
+        encoding=model.encoding,
+        signed=model.signed,
+        timestamp_header=model.timestamp_header,
+        window=model.window.total_seconds(),
+        identity_header=model.identity_header,
+        record=model.record,
     )
 
 

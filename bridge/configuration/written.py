@@ -10,6 +10,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Annotated, Any
 
+import jmespath
+from jmespath.exceptions import JMESPathError
 from pydantic import BeforeValidator, WithJsonSchema
 
 from bridge.domain.case import PROFILES, profile_of
@@ -47,6 +49,17 @@ def size(value: object) -> int:
     if not found:
         raise WrongValue(f"{value!r} is no size", remedy)
     return int(found[1]) * _BYTES[found[2]]
+
+
+def jmespath_expression(value: object) -> str:
+    """A JMESPath expression; empty is none."""
+    text = read_text(value, "JMESPath expression", "write it between quotes")
+    try:
+        if text:
+            jmespath.compile(text)
+    except JMESPathError as error:
+        raise WrongValue(f"{value!r} is no JMESPath expression ({error.__class__.__name__})", "correct it") from None
+    return text
 
 
 def pattern(value: object) -> str:
@@ -123,6 +136,7 @@ def written(reader: Callable[[Any], object], expression: str, example: str) -> t
 
 Size = Annotated[int, *written(size, r"^\d{1,6}\s*(B|kB|KB|MB|GB)$", "10MB")]
 Pattern = Annotated[str, *written(pattern, r"^.+$", r"INC\d{12}")]
+JmesPath = Annotated[str, *written(jmespath_expression, r"^.*$", "ticket.id")]
 Column = Annotated[str, *written(column, r"^[a-z][a-z0-9_.]*$", "u_party_role")]
 DeskNameText = Annotated[
     str,

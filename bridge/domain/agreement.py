@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from bridge.domain.contacts import HookRules
 from bridge.domain.facts import ReportKind
 from bridge.domain.ids import DeskName
 
@@ -196,6 +197,8 @@ class Desk:
     covers: tuple[str, ...] = ()
     #: the instant before which nothing of this desk is acted upon, UTC; None takes the bridge's own
     go_live: datetime | None = None
+    #: how its system proves that a call to our webhook is its own; None where it makes none
+    hooks: HookRules | None = None
 
     def agreement_on(self, day: date) -> Agreement | None:
         """The version in force on a day: the latest that is effective by then."""

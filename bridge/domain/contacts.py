@@ -78,3 +78,28 @@ class ServiceNowContact:
         """What a state means. Raises `KeyError` for one that nobody agreed upon."""
         told = {**states_of(self.table), **self.states}
         return told[f"{state}/{hold_reason}"] if f"{state}/{hold_reason}" in told else told[state]
+
+
+@dataclass(frozen=True, slots=True)
+class HookRules:
+    """How a desk's system proves that a call to our webhook is its own."""
+
+    #: `hmac-sha256`, `hmac-sha512`, or `token`: the header holds the secret itself
+    check: str
+    #: any of these proves it, so that a new one can be introduced before the old one goes
+    secrets: tuple[bytes, ...] = field(repr=False)
+    header: str = "X-Hub-Signature-256"
+    #: what stands before the signature or the token in the header
+    prefix: str = ""
+    #: `hex` or `base64`
+    encoding: str = "hex"
+    #: what is signed: `{body}`, with `{timestamp}` where the system signs that too
+    signed: str = "{body}"
+    #: the header that holds `{timestamp}`: seconds since 1970, or ISO 8601; empty where there is none
+    timestamp_header: str = ""
+    #: seconds that a timestamp may lie in the past or the future
+    window: float = 300.0
+    #: the header that names a call, the same when it is repeated; empty takes the body itself
+    identity_header: str = ""
+    #: JMESPath to the desk's record in the body, as JSON; empty where it is not told
+    record: str = ""

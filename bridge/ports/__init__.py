@@ -6,6 +6,7 @@
 from bridge.ports.authenticity import Authenticity, Verifier
 from bridge.ports.chance import Clock, Random
 from bridge.ports.desks import (
+    HOOK_SOURCE,
     PORTAL_SOURCE,
     Alerts,
     Capabilities,
@@ -57,6 +58,7 @@ from bridge.ports.store import (
 )
 
 __all__ = [
+    "HOOK_SOURCE",
     "PORTAL_SOURCE",
     "RESTORED",
     "Alerts",

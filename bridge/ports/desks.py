@@ -227,6 +227,9 @@ class DeskConnector(Protocol):
 PORTAL_SOURCE = "portal:"
 """Before a desk's name: where an item that its connector collected, and will read, came from."""
 
+HOOK_SOURCE = "hook:"
+"""Before a desk's name: a call of its system to our webhook."""
+
 
 @dataclass(frozen=True, slots=True)
 class RawItem:

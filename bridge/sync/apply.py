@@ -11,10 +11,11 @@ from bridge.domain.errors import BridgeError, ScannerAway, StoreUnavailable
 from bridge.domain.ids import SysId
 from bridge.mapping.answers import LINK_SOURCE
 from bridge.mapping.entries import ATTACHMENT_SOURCE, JOURNAL_SOURCE
-from bridge.ports import InboxItem, InboxState, TrailEvent, Transaction
+from bridge.ports import HOOK_SOURCE, InboxItem, InboxState, TrailEvent, Transaction
 from bridge.sync.alarm import raise_alert
 from bridge.sync.answers import apply_answer
 from bridge.sync.deciding import settled_already, until_settled
+from bridge.sync.hooks import file_hook
 from bridge.sync.journals import apply_attachment, apply_journal
 from bridge.sync.replies import apply_reply
 from bridge.sync.roster import Roster
@@ -106,6 +107,8 @@ def apply_item(around: Surroundings, roster: Roster, item: InboxItem) -> InboxSt
 
 
 def _step(item: InboxItem) -> Step:
+    if item.source.startswith(HOOK_SOURCE):
+        return file_hook
     return _STEPS.get(item.source, _apply_mail)
 
 

@@ -26,6 +26,7 @@ from bridge.domain.engagement import Engagement
 from bridge.domain.facts import ReportKind
 from bridge.mapping.answers import Answer, answer_item
 from bridge.ports import Store
+from bridge.web.public.hooks import Hooks
 
 #: characters of what may be written in a form
 LONGEST_TEXT = 8_000
@@ -56,13 +57,14 @@ _ASKS = {
 log = structlog.get_logger()
 
 
-def public_app(store: Store, links: Links) -> Starlette:
+def public_app(store: Store, links: Links, hooks: Hooks | None = None) -> Starlette:
     """The public pages, on a store that other processes may use at the same time."""
     pages = _Pages(store, links)
     return Starlette(
         routes=[
             Route(f"{PATH}{{token}}", pages.show, methods=["GET", "HEAD"]),
             Route(f"{PATH}{{token}}", pages.take, methods=["POST"]),
+            *([Route("/hooks/{desk}", hooks.take, methods=["POST"])] if hooks else []),
             Route("/health", _health, methods=["GET", "HEAD"]),
         ],
         exception_handlers={HTTPException: pages.refuse, Exception: pages.fail},

@@ -2,12 +2,18 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
 
 import pytest
 import requests
 
 from bridge.sandbox.servicenow import Identity, ServiceNowSandbox
-from tests.integration.cli.conftest import DCC
+from tests.integration.cli.conftest import DCC, KEY
+from tests.integration.cli.test_links import free_port
+from tests.servers.processes import wait_until
 
 
 class Theirs:
@@ -194,3 +200,51 @@ def test_a_method_that_is_two_or_none_is_refused_with_its_line(bench, theirs):
     bench.desks[DCC]["agreement"]["method"] = {}
     bench.write()
     assert "no method of contact is agreed" in bench.run("check", exits=2).stdout
+
+
+def test_a_call_of_their_system_makes_the_running_bridge_look_at_once(bench, theirs):
+    port = free_port()
+    bench.bridge["web"] = {"public": f"127.0.0.1:{port}", "public_address": f"http://127.0.0.1:{port}"}
+    bench.bridge["mail"]["every"] = "1h"
+    bench.desks[DCC]["hooks"] = {"check": "token", "secrets": ["${CPSD_KEY}"], "header": "X-Token"}
+    bench.write()
+    case = engaged(bench)
+    with running(bench):
+        wait_until(lambda: _answers(port), "the listener", seconds=60)
+        # The pass at the start is over once this one, which came after it, is.
+        theirs.change(comments="Before the call.")
+        _call(port)
+        wait_until(lambda: _is_told(bench, case, "Before the call."), "the first word", seconds=60)
+        theirs.change(comments="We have found it.")
+        _call(port)
+        wait_until(lambda: _is_told(bench, case, "We have found it."), "the second word", seconds=60)
+
+
+def _answers(port):
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def _call(port):
+    answer = requests.post(f"http://127.0.0.1:{port}/hooks/{DCC}", data=b"{}", headers={"X-Token": KEY}, timeout=20)
+    assert answer.ok
+
+
+def _is_told(bench, case, text):
+    bench.later()
+    return any(text in note for note in bench.journal(case))
+
+
+@contextmanager
+def running(bench):
+    """The service in a process of its own."""
+    command = [sys.executable, "-m", "bridge.cli", "--config", str(bench.config), "run"]
+    with (bench.folder / "run.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, env=dict(os.environ))
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
