@@ -92,10 +92,15 @@ class PortalMethod:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentRule:
-    """Which files may go to the desk: largest size of one message's files in bytes, and file name endings."""
+    """Which files may go one way: largest size of one message's files together in bytes, and file name endings."""
 
     max_bytes: int = 0
     types: tuple[str, ...] = ()
+
+    def allows(self, name: str) -> bool:
+        """Whether a file of this name may go, as far as its name tells; one without an ending is of no type."""
+        stem, _, ending = name.rpartition(".")
+        return bool(stem) and ending.lower() in self.types
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,14 @@ class Share:
     comments: bool = True
     work_notes: ShareNotes = ShareNotes.COMMANDS
     attachments: AttachmentRule = AttachmentRule()
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """What of the desk's is put into the case besides what it says."""
+
+    #: None: the same as may go to the desk
+    attachments: AttachmentRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +173,7 @@ class Agreement:
     #: "P1" … "P4" -> agreed response time
     respond_within: Mapping[str, ResponseTime] = field(default_factory=dict)
     share: Share = Share()
+    accept: Accept = Accept()
     update_on: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     statuses: tuple[StatusRule, ...] = ()
@@ -179,6 +193,11 @@ class Agreement:
     def contact(self) -> str:
         """The kind of contact, as agreements name it, such as `email` or `rest`."""
         return "email" if isinstance(self.method, EmailMethod) else self.method.kind
+
+    @property
+    def accepted_files(self) -> AttachmentRule:
+        """Which of the desk's files are put into the case."""
+        return self.share.attachments if self.accept.attachments is None else self.accept.attachments
 
     @property
     def email(self) -> EmailMethod | None:

@@ -25,6 +25,8 @@ class DeliveryKind(StrEnum):
     WRITE = "write"
     #: an alarm to the people named under `alerts:`
     ALERT = "alert"
+    #: a file that a desk sent, to be stored at the case
+    FILE = "file"
 
 
 class DeliveryStatus(StrEnum):
@@ -112,6 +114,11 @@ def engagement_lane(engagement: EngagementId) -> str:
 def chase_lane(engagement: EngagementId) -> str:
     """Chases and escalations do not wait behind messages, nor messages behind them."""
     return f"chase/{engagement}"
+
+
+def file_lane(delivery: DeliveryId) -> str:
+    """A file has no order among others: one that is refused holds up neither the case's writes nor other files."""
+    return f"file/{delivery}"
 
 
 def alert_lane(desk: DeskName | str) -> str:

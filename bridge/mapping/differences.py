@@ -393,6 +393,8 @@ def _of_deliveries(held: Held) -> Iterator[Difference]:
 def _what(delivery: Delivery) -> str:
     if delivery.kind is DeliveryKind.WRITE:
         return f"our {_element(delivery)} ({delivery.id[:8]})"
+    if delivery.kind is DeliveryKind.FILE:
+        return f"the file {delivery.payload['name']} from {delivery.payload['desk']} ({delivery.id[:8]})"
     kind = delivery.payload.get("kind", delivery.kind.value)
     return f"the {kind} message to {delivery.recipient} ({delivery.id[:8]})"
 

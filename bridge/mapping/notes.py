@@ -76,6 +76,10 @@ _WORDINGS: Mapping[str, str] = MappingProxyType(
         "released": "The bridge no longer holds this case open{Because}. It can be resolved by a person.",
         "rejected": "The resolution by {desk} is not accepted{By}{Why}\nThe desk is told. The case stays open.",
         "told": "Passed to {desk}{By}:{Text}",
+        # files
+        "files_left": "{desk} has sent files that were not taken in:\n{files}\n"
+        "If they are needed, please ask the desk for them in another way.",
+        "file_refused": "A file from {desk} could not be put into the case: {name}{Why}\nThe integration team is told.",
         # declining
         "declined_direction": "{desk} declines the case{Why}\nIt points to {direction}. The case stays open. "
         "To engage that desk, write a work note: #engage @{direction}",

@@ -74,7 +74,7 @@ def _take(around: Surroundings, roster: Roster, item: InboxItem, report: ApplyRe
     except ScannerAway as error:
         report.unscanned = True
         report.waiting.add(item.id)
-        _tell_of_scanner(around, error)
+        tell_of_scanner(around, error)
         return
     except BridgeError as error:
         log.warning("item_waits", item=item.id, source=item.source, error=error.code)
@@ -86,8 +86,8 @@ def _take(around: Surroundings, roster: Roster, item: InboxItem, report: ApplyRe
     report.quarantined += state is InboxState.QUARANTINED
 
 
-def _tell_of_scanner(around: Surroundings, error: ScannerAway) -> None:
-    """People are told once a day for as long as no mail gets through."""
+def tell_of_scanner(around: Surroundings, error: ScannerAway) -> None:
+    """People are told once a day for as long as nothing gets through."""
     log.warning(error.code, error=error.message)
     with around.store.transaction() as tx:
         raise_alert(tx, around.instance, error.code, error.message, cause=f"{error.code}/{tx.now().date().isoformat()}")

@@ -26,6 +26,7 @@ from bridge.sync.pull import Land, PullReport, land_attachments, land_journals, 
 from bridge.sync.reconcile import reconcile
 from bridge.sync.remind import remind
 from bridge.sync.roster import Roster
+from bridge.sync.storing import FilePerformer
 from bridge.sync.surroundings import Source, Surroundings
 from bridge.sync.sweep import sweep
 from bridge.sync.writes import WritePerformer
@@ -62,7 +63,11 @@ class Cycle:
         self._around = around
         self._dispatcher = Dispatcher(
             around,
-            {DeliveryKind.MESSAGE: MessagePerformer(around), DeliveryKind.ALERT: AlarmPerformer(around)},
+            {
+                DeliveryKind.MESSAGE: MessagePerformer(around),
+                DeliveryKind.FILE: FilePerformer(around),
+                DeliveryKind.ALERT: AlarmPerformer(around),
+            },
             {DeliveryKind.WRITE: WritePerformer(around)},
         )
 

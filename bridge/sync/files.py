@@ -28,7 +28,7 @@ def shared_files(
     files: list[File] = []
     left = rule.max_bytes
     for entry in entries:
-        if not _may_go(entry, rule.types) or entry.size > left:
+        if not rule.allows(entry.file_name) or entry.size > left:
             left_out(entry, "not within the agreed types and size")
             continue
         try:
@@ -41,8 +41,3 @@ def shared_files(
         files.append(File(entry.file_name, entry.content_type, content))
         left -= len(content)
     return tuple(files)
-
-
-def _may_go(entry: AttachmentEntry, types: Sequence[str]) -> bool:
-    stem, _, ending = entry.file_name.rpartition(".")
-    return bool(stem) and ending.lower() in types

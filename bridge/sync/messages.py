@@ -148,10 +148,12 @@ class MessagePerformer:
         work.close()
 
     def _files(self, engagement: Engagement, papers: Papers) -> tuple[File, ...]:
+        """What people put into the case. What is there by us came from a desk, and goes to no other by itself."""
         rule = self._around.desks.agreement(engagement).share.attachments
+        theirs = [one for one in papers.files or () if one.author != self._around.integration_user]
         return shared_files(
             self._around.source,
-            papers.files or (),
+            theirs,
             rule,
             lambda entry, why: self._tell_of_file("file_left_out", engagement, entry, why),
             lambda entry, why: self._unread(engagement, entry, why),

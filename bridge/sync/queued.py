@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.domain.delivery import SERVICENOW, Delivery, DeliveryKind, case_lane, chase_lane, engagement_lane
+from bridge.domain.delivery import (
+    SERVICENOW,
+    Delivery,
+    DeliveryKind,
+    case_lane,
+    chase_lane,
+    engagement_lane,
+    file_lane,
+)
 from bridge.domain.effects import Send
 from bridge.domain.engagement import Engagement
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import delivery_id
+from bridge.mapping.incoming import Judged, content_type, file_name
 from bridge.mapping.marks import signed_text
 from bridge.ports import CaseRecord
 
@@ -50,6 +59,25 @@ def message_row(instance: str, engagement: Engagement, effect: Send) -> Delivery
         engagement=engagement.id,
         valid_if="still_owed" if urgent else "",
     )
+
+
+def file_row(
+    instance: str, record: CaseRecord, engagement: Engagement, item: int, one: Judged, sha256: str
+) -> Delivery:
+    """A file of an inbox item on its way into the case, named by its bytes, which stay where they arrived."""
+    identity = delivery_id(instance, record.sys_id, f"file/{sha256}", 0, 0)
+    payload = {
+        "item": item,
+        "number": one.number,
+        "name": file_name(one.file.name),
+        "content_type": content_type(one.file.content_type),
+        "size": one.file.size,
+        "sha256": sha256,
+        "table": record.table,
+        "engagement": engagement.id,
+        "desk": engagement.desk,
+    }
+    return Delivery(identity, DeliveryKind.FILE, SERVICENOW, file_lane(identity), payload, case=record.sys_id)
 
 
 def decided_send(delivery: Delivery) -> Send:

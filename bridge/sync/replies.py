@@ -14,6 +14,7 @@ from bridge.ports import PORTAL_SOURCE, Authenticity, InboxItem, InboxState, Rea
 from bridge.sync.alarm import raise_alert
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
+from bridge.sync.intake import take_in
 from bridge.sync.repeating import by_machine, is_said_again
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
@@ -158,6 +159,7 @@ def take_reading(
         engagement = work.saw_status(engagement, reading.desk_status, reading.at or item.received_at)
     fact = _fact(tx, around, reading, engagement, item.received_at)
     if fact is None:
+        take_in(work, item, reading, engagement)
         tx.settle_item(
             item.id, InboxState.FILED, "; ".join(reading.reasons), case=engagement.case, engagement=engagement.id
         )
@@ -165,6 +167,8 @@ def take_reading(
         return InboxState.FILED
     decision = work.apply(engagement, fact)
     state = InboxState.QUARANTINED if work.quarantined else InboxState.APPLIED
+    if state is InboxState.APPLIED:
+        take_in(work, item, reading, engagement)
     tx.settle_item(item.id, state, work.quarantined or decision.reason, case=engagement.case, engagement=engagement.id)
     work.close()
     return state

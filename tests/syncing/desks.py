@@ -1,5 +1,7 @@
 """Desks, the mailbox they answer to, and the people who are alarmed: all in memory, all telling what they got."""
 
+import base64
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -21,6 +23,7 @@ from bridge.ports import (
     Frozen,
     OutboundMessage,
     RawItem,
+    ReadAttachment,
     Reading,
 )
 
@@ -96,6 +99,7 @@ class FakeDesk:
             "thread": list(message.thread),
             "notes": [{"author": note.author, "at": note.at.isoformat(), "text": note.text} for note in message.notes],
             "notes_left_out": message.notes_left_out,
+            "files": [[file.name, hashlib.sha256(file.content).hexdigest()] for file in message.files],
             "date": at.isoformat(),
         }
         return Frozen(
@@ -193,7 +197,25 @@ class FakeReader:
             until=datetime.fromisoformat(told["until"]) if told.get("until") else None,
             direction=DeskName(told["direction"]) if told.get("direction") else None,
             message_id=told["message_id"],
+            attachments=tuple(
+                ReadAttachment(name, kind, len(content), hashlib.sha256(content).hexdigest(), incidental)
+                for name, kind, content, incidental in _files(told)
+            ),
         )
+
+    def file_content(self, raw: bytes, file: ReadAttachment) -> bytes | None:
+        contents = (content for _, _, content, _ in _files(json.loads(raw)))
+        return next((one for one in contents if hashlib.sha256(one).hexdigest() == file.sha256), None)
+
+
+def sent(name: str, content: bytes, kind: str = "application/pdf", incidental: str = "") -> list[str]:
+    """A file of a mail, as `World.report` takes it in `files`."""
+    return [name, kind, base64.b64encode(content).decode(), incidental]
+
+
+def _files(told: Mapping[str, Any]) -> Iterator[tuple[str, str, bytes, str]]:
+    for name, kind, content, incidental in told.get("files", ()):
+        yield name, kind, base64.b64decode(content), incidental
 
 
 @dataclass
@@ -248,6 +270,25 @@ class FakePortal(FakeDesk):
         """Something happens to a ticket, and is there to be collected."""
         at = at or self.clock.now()
         told = {"record": str(ticket), "report": kind, "text": text, "status": status, "at": at.isoformat()}
+        self._put(told)
+
+    def adds(self, name: str, content: bytes, *, ticket: int = 1) -> None:
+        """A file is added to a ticket."""
+        about = {"name": name, "type": "application/pdf", "size": len(content)}
+        file = {**about, "content": base64.b64encode(content).decode()}
+        at = self.clock.now().isoformat()
+        self._put(
+            {
+                "record": str(ticket),
+                "report": "comment",
+                "text": f"{name} was added",
+                "status": "",
+                "at": at,
+                "file": file,
+            }
+        )
+
+    def _put(self, told: Mapping[str, Any]) -> None:
         source = f"{PORTAL_SOURCE}{self.name}"
         self.items.append(RawItem(source, str(len(self.items) + 1), json.dumps(told).encode(), self.clock.now()))
 
@@ -256,6 +297,7 @@ class FakePortal(FakeDesk):
 
     def receive(self, raw: bytes, received_at: datetime, known: Correspondence) -> Reading:
         told = json.loads(raw)
+        files = [told["file"]] if "file" in told else []
         return Reading(
             "report",
             "apply" if told["report"] or told["status"] else "file",
@@ -268,6 +310,7 @@ class FakePortal(FakeDesk):
             text=told["text"],
             desk=self.name,
             at=datetime.fromisoformat(told["at"]),
+            attachments=tuple(ReadAttachment(file["name"], file["type"], file["size"], "") for file in files),
         )
 
     def _receipt(self, ticket: Ticket) -> Receipt:

@@ -14,7 +14,6 @@ from bridge.domain.facts import Gone
 from bridge.domain.ids import SysId
 from bridge.mapping.entries import journal_entry
 from bridge.ports import (
-    AttachmentEntry,
     CheckResult,
     Clock,
     JournalEntry,
@@ -25,6 +24,7 @@ from bridge.ports import (
     Stream,
     Window,
 )
+from tests.syncing.files import FakeFiles, Stored
 
 OURS = "cpsd.bridge"
 CASE_TABLE = "sn_customerservice_case"
@@ -68,7 +68,7 @@ class Write:
 
 
 @dataclass
-class FakeServiceNow:
+class FakeServiceNow(FakeFiles):
     """Implements `ports.CaseSource`; its clock may differ from the bridge's."""
 
     clock: Clock
@@ -96,6 +96,11 @@ class FakeServiceNow:
     before_write: Callable[[SysId, Mapping[str, str]], None] | None = None
     #: business rules: called after each committed write of ours
     rules: list[Callable[[SysId, Mapping[str, str]], None]] = field(default_factory=list)
+    files: list[Stored] = field(default_factory=list)
+    #: whether the platform tells the hash of a file
+    hashes: bool = True
+    #: what is raised instead of a file's bytes, in order
+    download_faults: list[BridgeError] = field(default_factory=list)
     _faults: list[Planned] = field(default_factory=list)
     _late: list[tuple[datetime, Callable[[], object]]] = field(default_factory=list)
     _numbers: int = 0
@@ -241,21 +246,12 @@ class FakeServiceNow:
             if name in fields
         }
 
-    def attachments(self, cases: Sequence[SysId], since: datetime) -> tuple[AttachmentEntry, ...]:
-        return ()
-
-    def download(self, attachment: AttachmentEntry, limit: int) -> bytes:
-        raise AssertionError("this ServiceNow holds no files")
-
     def write(self, table: str, sys_id: SysId, body: Mapping[str, str]) -> Receipt:
         self.commit_late_writes()
         if self.before_write is not None:
             self.before_write(sys_id, body)
         with self._lock:
-            self.attempts.append((self.now(), dict(body)))
-            planned = self._next_fault(body)
-            if planned is not None:
-                self._go_wrong(planned, sys_id, body)
+            self._meets_fault(body, lambda: self._commit(OURS, sys_id, body))
             self._commit(OURS, sys_id, body)
             record = self.records[sys_id]
             return Receipt(detail={name: record[name] for name in ("sys_mod_count", "sys_updated_on")})
@@ -270,9 +266,6 @@ class FakeServiceNow:
             return self.write(one.table, one.sys_id, one.body)
         except BridgeError as error:
             return error
-
-    def attach(self, table: str, sys_id: SysId, name: str, content_type: str, content: bytes) -> Receipt:
-        raise AssertionError("nothing attaches files yet")
 
     def at_low_priority(self) -> "FakeServiceNow":
         return self
@@ -294,12 +287,19 @@ class FakeServiceNow:
                 return planned
         return None
 
-    def _go_wrong(self, planned: Planned, sys_id: SysId, body: Mapping[str, str]) -> None:
+    def _meets_fault(self, body: Mapping[str, str], commit: Callable[[], object]) -> None:
+        """What was asked for is noted, and goes wrong if that was planned."""
+        self.attempts.append((self.now(), dict(body)))
+        planned = self._next_fault(body)
+        if planned is not None:
+            self._go_wrong(planned, commit)
+
+    def _go_wrong(self, planned: Planned, commit: Callable[[], object]) -> None:
         match planned.fault:
             case Fault.LOST:
-                self._commit(OURS, sys_id, body)
+                commit()
             case Fault.LATE:
-                self._late.append((self.now() + planned.after, lambda: self._commit(OURS, sys_id, body)))
+                self._late.append((self.now() + planned.after, commit))
             case Fault.REFUSED:
                 raise FarSideError("Operation Failed", status=400)
             case Fault.BUSY:
@@ -348,7 +348,7 @@ class FakeServiceNow:
         if stream.table == "sys_journal_field":
             return [_row(entry) for entry in self.entries if f"name={entry['name']}" in stream.query]
         if stream.table == "sys_attachment":
-            return []
+            return self.file_rows(stream)
         return [
             self._case(sys_id)
             for sys_id, table in self.tables.items()

@@ -70,6 +70,8 @@ FULL = {
     "channel": "telephone",
     "case": "CS0000871",
     "original": "CS0000870",
+    "name": "analysis.pdf",
+    "files": "- malware.exe (2 kB): files of its type are not agreed",
 }
 
 

@@ -1,0 +1,71 @@
+"""Files that a desk sends with what it says: decided upon here, stored at the case by `storing`.
+
+A file is put into a case once, however often a desk sends it: its delivery is named by the hash of its bytes. The bytes
+stay where they arrived and are taken from there when the file is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from bridge.domain.engagement import Engagement
+from bridge.mapping.incoming import Judged, judged, portal_file
+from bridge.ports import PORTAL_SOURCE, InboxItem, MailKind, ReadAttachment, Reading
+from bridge.sync.casework import Casework
+from bridge.sync.queued import file_row
+from bridge.sync.surroundings import Surroundings
+from bridge.sync.telling import engagement_event
+
+#: what was told about a mail, or by a machine by itself, comes with no files that somebody sent
+_WITHOUT: frozenset[MailKind] = frozenset({"automatic", "bounce", "receipt", "own"})
+
+
+def take_in(work: Casework, item: InboxItem, reading: Reading, engagement: Engagement) -> None:
+    """Decide on the files of an item that was applied; those that are not taken in are named in one work note."""
+    if reading.kind in _WITHOUT:
+        return
+    found = list(judged(reading.attachments, work.agreement(engagement).accepted_files))
+    known = _in_the_case(work) if found else frozenset()
+    for one in found:
+        if one.why:
+            _tell(work, engagement, "file_not_taken_in", item, one, {"why": one.why})
+        else:
+            _take(work, engagement, item, one, known)
+    if left := [one.described for one in found if one.why]:
+        work.say("files_left", {"desk": engagement.desk, "files": "\n".join(left)})
+
+
+def _take(work: Casework, engagement: Engagement, item: InboxItem, one: Judged, known: frozenset[str]) -> None:
+    sha256 = one.file.sha256.lower() or _hash(work.around, item, one.file)
+    row = file_row(work.around.instance, work.record, engagement, item.id, one, sha256)
+    if sha256 in known or work.tx.delivery(row.id) is not None:
+        _tell(work, engagement, "file_there_already", item, one, {"sha256": sha256})
+        return
+    work.tx.enqueue(row)
+    _tell(work, engagement, "file_taken_in", item, one, {"delivery": row.id, "sha256": sha256})
+
+
+def _in_the_case(work: Casework) -> frozenset[str]:
+    """Hashes of files that people have put into the case since a desk was engaged: a desk may send them back."""
+    seen = (told.event.facts for told in work.tx.story(work.record.sys_id) if told.event.kind == "file_seen")
+    return frozenset(str(facts["sha256"]).lower() for facts in seen) - {""}
+
+
+def _hash(around: Surroundings, item: InboxItem, file: ReadAttachment) -> str:
+    return hashlib.sha256(content_of(around, item, file) or b"").hexdigest()
+
+
+def content_of(around: Surroundings, item: InboxItem, file: ReadAttachment) -> bytes | None:
+    """The bytes of a file of an item, read where the item was stored; None if they are not there."""
+    if item.source.startswith(PORTAL_SOURCE):
+        return portal_file(item.raw)
+    return around.reader.file_content(item.raw, file)
+
+
+def _tell(
+    work: Casework, engagement: Engagement, kind: str, item: InboxItem, one: Judged, facts: dict[str, str]
+) -> None:
+    about = {"item": item.id, "number": one.number, "size": one.file.size}
+    told = {"file_name": one.file.name}
+    cause = work.cause
+    work.tx.record(engagement_event(engagement, kind, {**about, **facts}, told, cause=cause.what, who=cause.who))
