@@ -100,12 +100,23 @@ def described(reading: Reading) -> dict[str, Json]:
 def _of_mail(application: Application, file: Path) -> Reading:
     from bridge.sync.replies import verified_now
 
-    raw, now = file.read_bytes(), datetime.now(UTC)
+    raw, now = _as_collected(file, application.mail.settings.largest_mail), datetime.now(UTC)
     if harm := _harm(application, raw):
         return Reading("review", "quarantine", (harm,))
     found = verified_now(application.around, raw, now)
     with application.store.reading() as tx:
         return application.mail.reader.receive(raw, now, tx, found)
+
+
+def _as_collected(file: Path, largest: int) -> bytes:
+    """The bytes of a mail, of one above the limit only what would be fetched of it from a mailbox."""
+    from bridge.connectors.mail.keeping import OVERSIZE_BYTES, marked
+
+    size = file.stat().st_size
+    if size <= largest:
+        return file.read_bytes()
+    with file.open("rb") as opened:
+        return marked(size, opened.read(OVERSIZE_BYTES))
 
 
 def _harm(application: Application, raw: bytes) -> str:
