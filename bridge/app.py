@@ -28,6 +28,8 @@ from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
 from bridge.connectors.mail.smime_signing import SmimeSigner
 from bridge.connectors.mail.writing import Writer
+from bridge.connectors.rest.description import RestSettings
+from bridge.connectors.rest_desk import RestDesk
 from bridge.connectors.servicenow import Connection, Login, ServiceNow
 from bridge.connectors.servicenow_desk import ServiceNowDesk
 from bridge.connectors.snow.grants import ByAssertion, ByClient, ByPassword, ByRefreshToken, Client, Grant
@@ -230,17 +232,19 @@ def _instance(settings: ServiceNowSettings, fields: Mapping[str, Sequence[str]])
 def _portals(configuration: Configuration, store: Store) -> dict[DeskName, DeskConnector]:
     """The connectors of the desks that are reached through their own systems."""
     return {
-        name: _portal(name, method, store)
+        name: _portal(name, method, store, configuration.delivery.client_timeout)
         for name, desk in configuration.desks.by_name.items()
         if isinstance(method := desk.latest.method, PortalMethod)
     }
 
 
-def _portal(desk: DeskName, method: PortalMethod, store: Store) -> DeskConnector:
+def _portal(desk: DeskName, method: PortalMethod, store: Store, within: timedelta) -> DeskConnector:
     match method.settings:
         case ServiceNowPortal(reached, contact):
             client = _instance(reached, {contact.table: tuple(contact.fields)})
             return ServiceNowDesk(desk, contact, client, store, address=reached.url)
+        case RestSettings():
+            return RestDesk(desk, method.settings, store, clock=SystemClock(), within=within.total_seconds())
         case _:
             raise ConfigurationError(
                 f"there is no connector of the kind {method.kind}", desk=desk, remedy="correct method:"

@@ -9,6 +9,7 @@ from bridge.configuration.desk_models import AgreementModel, DeskModel
 from bridge.configuration.document import Document, Expanded, Location
 from bridge.configuration.problems import Problem
 from bridge.configuration.process_models import BridgeModel
+from bridge.configuration.rest_checks import check_rest
 from bridge.domain.agreement import Afterwards, Mode
 from bridge.domain.case import profile_of
 from bridge.domain.spelling import write_one_of
@@ -121,6 +122,8 @@ def check_desk(
     """What one desk file says, beside itself and `bridge.yaml`."""
     versions: set[int] = set()
     for at, agreement in _places(desk):
+        if agreement.method.rest is not None:
+            yield from check_rest(agreement.method.rest, document, (*at, "method", "rest"))
         if agreement.version in versions:
             yield document.problem(
                 (*at, "version"), f"version {agreement.version} is there twice", "give each version its own number"

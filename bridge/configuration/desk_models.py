@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from bridge.configuration.addresses import Address, Domain
 from bridge.configuration.process_models import ServiceNowModel
+from bridge.configuration.rest_models import RestModel
 from bridge.configuration.secrecy import Secret
 from bridge.configuration.strict import Strict
 from bridge.configuration.times import AgreedTime, Day, Duration, Hours, Instant, PositiveDuration
@@ -111,6 +112,7 @@ class MethodModel(Strict):
 
     email: EmailModel | None = Field(None, description="Contact by mail.")
     servicenow: ServiceNowMethodModel | None = Field(None, description="Contact through the desk's own ServiceNow.")
+    rest: RestModel | None = Field(None, description="Contact through the REST API of the desk's own system.")
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:

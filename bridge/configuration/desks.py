@@ -15,6 +15,7 @@ from bridge.configuration.desk_models import (
 )
 from bridge.configuration.logins import Fetch
 from bridge.configuration.process import build_servicenow, fetch_secret
+from bridge.configuration.rest_method import build_rest
 from bridge.configuration.times import ALWAYS
 from bridge.configuration.written import WrongValue
 from bridge.domain.agreement import (
@@ -95,6 +96,8 @@ def _hooks(model: HooksModel, fetch: Fetch) -> HookRules:
 def _method(model: MethodModel, fetch: Fetch) -> EmailMethod | PortalMethod:
     if model.servicenow is not None:
         return _servicenow(model.servicenow, fetch)
+    if model.rest is not None:
+        return PortalMethod("rest", build_rest(model.rest, fetch), model.rest.reference, model.rest.most_per_hour)
     if model.email is not None:
         return _email(model.email)
     raise WrongValue("no method of contact is agreed", "write method: with one")

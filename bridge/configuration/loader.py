@@ -73,8 +73,10 @@ class _Loading:
         built: list[Desk] = []
         for document, model in desks:
             if model is not None:
-                self.problems.extend(check_desk(model, document, process_model, codes))
-                desk = self._try(document, ("agreement",), partial(build_desk, model, codes))
+                wrong = tuple(check_desk(model, document, process_model, codes))
+                self.problems.extend(wrong)
+                # What is wrong is told once, where it stands.
+                desk = None if wrong else self._try(document, ("agreement",), partial(build_desk, model, codes))
                 built += [desk] if desk else []
         # A desk whose file is wrong is not also unknown.
         names = {_name_in(document) for document, _ in desks} - {""}

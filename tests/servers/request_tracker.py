@@ -58,10 +58,12 @@ $RT::MasonSessionDir = '{folder}/sessions';
 1;
 """
 
-# Strangers may open tickets by mail and write in theirs; the eager queues' automatic replies.
+# Strangers may open tickets by mail and write in theirs, users work on all; the eager queues' automatic replies.
 CONTENT = """\
 @ACL = map {{ {{ GroupDomain => 'SystemInternal', GroupType => 'Everyone', Right => $_ }} }}
     qw(CreateTicket ReplyToTicket SeeQueue);
+push @ACL, map {{ {{ GroupDomain => 'SystemInternal', GroupType => 'Privileged', Right => $_ }} }}
+    qw(ShowTicket ModifyTicket TakeTicket OwnTicket);
 @Templates = ({{
     Queue => 0,
     Name => 'Thanks',
@@ -132,6 +134,12 @@ class RequestTracker:
         )
         answer.raise_for_status()
         return answer.json()
+
+    def new_user(self, name: str = "bridge") -> str:
+        """The name of a new user, who may read and change every ticket, and has the password of all."""
+        name = f"{name}-{next(self._serial)}"
+        self.call("POST", "user", Name=name, Password=self.password, Privileged=1, EmailAddress=f"{name}@{NAME}")
+        return name
 
     def new_queue(self, name: str = "desk", *, domain: str = NAME) -> "Queue":
         """A queue, with the mail address whose mails become its tickets."""

@@ -1,0 +1,1 @@
+"""Desks whose own system has a REST API, described by configuration alone."""

@@ -1,0 +1,211 @@
+"""Collecting from a portal: what people there have done to the tickets of our engagements.
+
+Each thing is handed over once, under an identity that does not change: a status with the time it was given, a comment
+and a file by what the portal names them, a ticket that is gone. A pass ends when its time is over; what is left is the
+next one's.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import orjson
+import structlog
+
+from bridge.connectors.rest.description import RestSettings
+from bridge.connectors.rest.lists import Item, Lists, TooManyPages, is_private
+from bridge.connectors.rest.reading import is_ours
+from bridge.connectors.rest.session import Session
+from bridge.domain.delivery import DeliveryStatus
+from bridge.domain.engagement import Engagement
+from bridge.domain.errors import BridgeError, FarSideError, NotFound, TryLater
+from bridge.domain.facts import MessageKind
+from bridge.domain.ids import DeskName
+from bridge.ports import PORTAL_SOURCE, Cursor, RawItem, Store
+
+Json: TypeAlias = Any
+Keep: TypeAlias = Callable[[RawItem], bool]
+
+_log = structlog.get_logger(__name__)
+#: so long a ticket is looked at after its engagement has ended
+_AFTERWARDS = timedelta(days=14)
+
+
+class RestCollector:
+    """Collects from one desk's portal."""
+
+    def __init__(self, desk: DeskName, session: Session, lists: Lists, store: Store) -> None:
+        self.name = f"{PORTAL_SOURCE}{desk}"
+        self._desk = desk
+        self._session = session
+        self._settings: RestSettings = session.settings
+        self._lists = lists
+        self._store = store
+        #: tickets that the last pass had no time for
+        self._left: list[str] = []
+
+    def collect(self, keep: Keep) -> int:
+        """Hand over what is new in tickets that have changed. Raises `TryLater` if the portal is lost."""
+        followed = self._followed()
+        if not followed:
+            return 0
+        until = self._session.monotonic() + self._settings.patience
+        try:
+            due, read_to = self._due(followed)
+        except FarSideError as error:
+            raise self._refused(error) from None
+        kept, self._left = 0, list(due)
+        for record in due:
+            if self._session.monotonic() > until:
+                _log.info("portal_pass_ended", collector=self.name, left=len(self._left))
+                break
+            try:
+                kept += sum(keep(item) for item in self._of_ticket(record, followed[record]))
+            except FarSideError as error:
+                # One ticket that cannot be read keeps none of the others waiting.
+                _log.error("ticket_unread", collector=self.name, ticket=record, error=error.message)
+            self._left.remove(record)
+        if read_to is not None:
+            with self._store.transaction() as tx:
+                tx.save_cursor(self.name, Cursor(read_to))
+        return kept
+
+    def overlooked(self, received: Collection[str], since: datetime) -> Iterator[RawItem]:  # noqa: ARG002 - the port's signature
+        """Whatever the tickets hold that never came."""
+        for record, engagements in self._followed().items():
+            try:
+                yield from (one for one in self._of_ticket(record, engagements) if one.identity not in received)
+            except FarSideError as error:
+                raise self._refused(error) from None
+
+    def _refused(self, error: FarSideError) -> BridgeError:
+        """A portal that refuses to be read is as away as one that is down, and as loud; the others go on."""
+        return TryLater(error.message, remedy=error.remedy, desk=self._desk)
+
+    # ── which tickets ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _followed(self) -> dict[str, Engagement]:
+        """By what the portal names each ticket: its newest engagement."""
+        with self._store.reading() as tx:
+            followed = tx.followed(self._desk, tx.now() - _AFTERWARDS)
+        return {one.desk_record: one for one in sorted(followed, key=lambda one: one.opened_at)}
+
+    def _due(self, followed: dict[str, Engagement]) -> tuple[list[str], datetime | None]:
+        """The tickets to look at, those left over first, and up to when the portal's changes are known then."""
+        left = [record for record in self._left if record in followed]
+        if not self._lists.has("changes"):
+            fresh = [record for record in followed if record not in left]
+            return [*left, *fresh], None
+        with self._store.reading() as tx:
+            cursor, now = tx.cursor(self.name), tx.now()
+        begin = min(one.opened_at for one in followed.values())
+        since = (cursor.watermark if cursor else begin) - timedelta(seconds=self._settings.overlap)
+        try:
+            changed, at = self._lists.changed(since)
+        except TooManyPages:
+            return [*left, *(record for record in followed if record not in left)], now
+        records = {one.id for one in changed}
+        # One that was opened since then is new to us whatever the portal's clock says.
+        fresh = [record for record in followed if record in records and record not in left]
+        return [*left, *fresh], at or now
+
+    # ── what is in them ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _of_ticket(self, record: str, engagement: Engagement) -> Iterator[RawItem]:
+        try:
+            ticket = self._lists.ticket(record)
+        except NotFound as error:
+            yield self._item("gone", record, {"words": error.message}, f"gone/{record}")
+            return
+        if ticket.id and ticket.id != record:
+            yield self._item("moved", record, {"to": ticket.id, "told": ticket.told}, f"moved/{record}/{ticket.id}")
+            return
+        # Words come before the status that they explain.
+        yield from self._comments(record)
+        yield from self._files(record)
+        yield from self._status(record, ticket, engagement)
+
+    def _comments(self, record: str) -> Iterator[RawItem]:
+        listed = [item for item in self._lists.messages(record) if not is_private(item)]
+        for item in self._new(listed, f"comment/{record}"):
+            whole = self._lists.message(record, item)
+            if not is_ours(whole, self._settings) and not is_private(whole):
+                yield self._item("comment", record, _parts(whole), f"comment/{record}/{item.id}")
+
+    def _files(self, record: str) -> Iterator[RawItem]:
+        listed = [one for one in self._lists.files(record) if one.text("name") and not is_private(one)]
+        for item in self._new(listed, f"file/{record}"):
+            whole = self._lists.about_file(record, item)
+            if whole.text("author") not in self._settings.ours and not is_private(whole):
+                yield self._item("file", record, self._file(record, whole), f"file/{record}/{item.id}")
+
+    def _file(self, record: str, item: Item) -> dict[str, Json]:
+        """A file and what it holds, or why that is left out."""
+        about: dict[str, Json] = {"name": item.text("name"), "type": item.text("type"), "size": item.text("size")}
+        told = {**_parts(item), "file": about}
+        if not self._lists.has("file"):
+            return {**told, "left_out": "rest.requests has no file"}
+        if about["size"].isdecimal() and int(about["size"]) > self._settings.largest_file:
+            return {**told, "left_out": f"more than {self._settings.largest_file} bytes"}
+        try:
+            content = self._lists.file(record, item)
+        except FarSideError as error:
+            return {**told, "left_out": error.message}
+        whole = {"content": base64.b64encode(content).decode(), "sha256": hashlib.sha256(content).hexdigest()}
+        return {**told, "file": {**about, **whole, "size": len(content)}}
+
+    def _status(self, record: str, ticket: Item, engagement: Engagement) -> Iterator[RawItem]:
+        status = ticket.text("status")
+        if not status or status == engagement.desk_status:
+            return
+        updated = ticket.text("updated")
+        told = {**_parts(ticket), "ours": False}
+        ours = self._set_by_us(status, engagement)
+        if ours:
+            yield self._item("status", record, {**told, "ours": True}, ours)
+        elif status in self._settings.statuses:
+            yield self._item("status", record, told, f"status/{record}/{status}/{updated}")
+        else:
+            # Nobody said what it means: a person is asked once, not at every change of the ticket.
+            yield self._item("status", record, told, f"status/{record}/{status}")
+
+    def _set_by_us(self, status: str, engagement: Engagement) -> str:
+        """The identity of a status that our last message has set, until it was seen; empty for any other."""
+        on = self._settings.on
+        with self._store.reading() as tx:
+            done = [one for one in tx.deliveries(engagement=engagement.id) if one.status is DeliveryStatus.DONE]
+            setting = [one for one in done if on.get(MessageKind(one.payload.get("kind", "text"))) is not None]
+            if not setting or on[MessageKind(setting[-1].payload["kind"])] != status:
+                return ""
+            identity = f"status/{engagement.desk_record}/{status}/by/{setting[-1].id}"
+            return "" if tx.received(self.name, [identity]) else identity
+
+    def _new(self, items: Iterable[Item], prefix: str) -> list[Item]:
+        """Those that never came."""
+        listed = list(items)
+        with self._store.reading() as tx:
+            known = tx.received(self.name, [_identity(f"{prefix}/{item.id}") for item in listed])
+        return [item for item in listed if _identity(f"{prefix}/{item.id}") not in known]
+
+    def _item(self, kind: str, record: str, parts: dict[str, Json], identity: str) -> RawItem:
+        raw = {"kind": kind, "record": record, **parts}
+        at = self._session.now().astimezone(UTC)
+        return RawItem(self.name, _identity(identity), orjson.dumps(raw, option=orjson.OPT_SORT_KEYS), at)
+
+
+_LONGEST_IDENTITY = 200
+
+
+def _identity(text: str) -> str:
+    if len(text) <= _LONGEST_IDENTITY:
+        return text
+    return f"{text[:100]}#{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _parts(item: Item) -> dict[str, Json]:
+    """What the portal told, and what the configuration read from it."""
+    return {**{name: value for name, value in item.parts.items() if value is not None}, "told": item.told}

@@ -1,0 +1,213 @@
+"""Taking the steps of a message at a portal, and finding out which were taken."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import orjson
+
+from bridge.connectors.rest.answers import Path, text_of
+from bridge.connectors.rest.lists import Item, Lists
+from bridge.connectors.rest.plan import TICKET, Request, revealed
+from bridge.connectors.rest.session import Session
+from bridge.connectors.rest.templates import TemplateProblem
+from bridge.domain.delivery import Delivery, Receipt
+from bridge.domain.errors import BridgeError, FarSideError, NotBegun, NotFound, OutcomeUnknown, TryLater
+from bridge.mapping.marks import mark_in
+from bridge.ports import Frozen
+
+Json: TypeAlias = Any
+
+_MOST_REMEMBERED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A message's requests, as they were frozen."""
+
+    told: Mapping[str, Json]
+
+    @classmethod
+    def read(cls, content: bytes) -> Plan:
+        """From the bytes that `planned` made."""
+        return cls(orjson.loads(content))
+
+    @property
+    def delivery(self) -> str:
+        return str(self.told["delivery"])
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What a search may use."""
+        return {name: str(self.told[name]) for name in ("reference", "mark", "delivery")}
+
+
+class Sending:
+    """Sends and finds messages at one portal. `within` are the seconds that one attempt may take."""
+
+    def __init__(self, session: Session, lists: Lists, *, within: float) -> None:
+        self._session = session
+        self._settings = session.settings
+        self._lists = lists
+        self._within = within
+        self._began = session.monotonic()
+        self._written: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def send(self, frozen: Frozen, attempt: int) -> Receipt:
+        """Take every step that was not taken; at a first attempt none was."""
+        plan = Plan.read(frozen.content)
+        until = self._session.monotonic() + self._within
+        ticket = Item({"id": plan.told["record"]}, None)
+        for number, step in enumerate(plan.told["steps"]):
+            found, done = self._was_taken(plan, step, ticket.id) if attempt > 1 else (None, False)
+            if not done:
+                found = self._take(plan, step, ticket.id, number, until)
+            ticket = found or ticket
+        return self._receipt(plan, ticket)
+
+    def find(self, delivery: Delivery) -> Receipt | None:
+        """Whether all of a message is there. Raises `OutcomeUnknown` while a search may still miss it."""
+        if delivery.frozen is None:
+            return None
+        plan = Plan.read(delivery.frozen)
+        ticket = Item({"id": plan.told["record"]}, None)
+        for step in plan.told["steps"]:
+            found, done = self._was_taken(plan, step, ticket.id)
+            ticket = found or ticket
+            if not done:
+                self._certainly_absent(plan, delivery)
+                return None
+        return self._receipt(plan, ticket)
+
+    # ── what was done ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _was_taken(self, plan: Plan, step: Mapping[str, Json], record: str) -> tuple[Item | None, bool]:
+        """The ticket, as far as this step tells of it, and whether the step was taken."""
+        try:
+            return self._looked(plan, step, record)
+        except NotFound:
+            # Nothing can have been done to a ticket that is not there; trying it again says so in the portal's words.
+            return None, False
+
+    def _looked(self, plan: Plan, step: Mapping[str, Json], record: str) -> tuple[Item | None, bool]:
+        proof = step["proof"]
+        match step["do"]:
+            case "open":
+                found = self._lists.found(plan.values)
+                return (found[0], True) if found else (None, self._not_yet_found(plan))
+            case "message":
+                return None, self._has_message(record, str(proof["mark"]))
+            case "attachment":
+                files = self._lists.files(record)
+                same = (one for one in files if one.text("name") == proof["name"])
+                return None, any(one.text("size") in {"", str(proof["size"])} for one in same)
+            case _:
+                return None, self._lists.ticket(record).text("status") == proof["status"]
+
+    def _has_message(self, record: str, mark: str) -> bool:
+        for item in reversed(self._lists.messages(record)):
+            text = item.text("text") or self._lists.message(record, item).text("text")
+            found = mark_in(text)
+            if found is not None and mark == f"[cpsd:{found}]":
+                return True
+        return False
+
+    def _not_yet_found(self, plan: Plan) -> bool:
+        """False; raises `TryLater` while a search may still miss what was written last."""
+        wait = self._hidden_for(plan.delivery, None)
+        if wait > 0:
+            raise TryLater(f"what was written may not be found by {self._session.desk} yet", retry_after=wait)
+        return False
+
+    def _certainly_absent(self, plan: Plan, delivery: Delivery) -> None:
+        frozen_at = plan.told.get("at") if delivery.attempts <= 1 else None
+        if self._hidden_for(plan.delivery, frozen_at) > 0:
+            raise OutcomeUnknown(
+                f"it is not found at {self._session.desk}, whose search comes after what is written",
+                remedy="it is asked for again",
+                desk=self._session.desk,
+            )
+
+    def _hidden_for(self, delivery: str, frozen_at: str | None) -> float:
+        """Seconds for which a search may miss what was written; after a restart nobody knows when that was."""
+        lag = self._settings.find_lag
+        if not lag:
+            return 0.0
+        with self._lock:
+            written = self._written.get(delivery)
+        if written is None and frozen_at is not None:
+            passed = (self._session.now() - datetime.fromisoformat(frozen_at)).total_seconds()
+        else:
+            passed = self._session.monotonic() - (self._began if written is None else written)
+        return max(0.0, lag - passed)
+
+    # ── doing it ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _take(self, plan: Plan, step: Mapping[str, Json], record: str, number: int, until: float) -> Item | None:
+        """Make the requests of a step; for `open` the ticket that it made."""
+        known: dict[str, Json] = {TICKET: record} if record else {}
+        payload: Json = None
+        for place, call in enumerate(step["calls"]):
+            if self._session.monotonic() + self._settings.timeout > until and (number or place):
+                raise NotBegun("the rest of the message would take too long now", retry_after=1.0)
+            request = revealed(call, plan.told["hidden"], known)
+            payload = self._made(plan, request, call, f"{number}.{place}")
+            known |= _kept(call, payload)
+        if step["do"] != "open":
+            return None
+        record = text_of(known.get("id"))
+        if not record:
+            raise OutcomeUnknown(
+                f"{self._session.desk} does not say which ticket it made", remedy="ask whether it was carried out"
+            )
+        return Item({name: value for name, value in known.items() if name != TICKET}, payload)
+
+    def _made(self, plan: Plan, request: Request, call: Mapping[str, Json], place: str) -> Json:
+        if request.method == "GET":
+            return self._session.read(request).payload
+        if header := self._settings.idempotency:
+            headers = {**request.headers, header: f"{plan.delivery}.{place}"}
+            request = Request(request.method, request.path, request.query, headers, request.body)
+        with self._lock:
+            if len(self._written) >= _MOST_REMEMBERED:
+                self._written.pop(next(iter(self._written)))
+            self._written[plan.delivery] = self._session.monotonic()
+        payload = self._session.write(request).payload
+        if call["refused"] and (said := Path(call["refused"]).of(payload)):
+            raise FarSideError(
+                f"{self._session.desk} refused it: {text_of(said) or said}",
+                remedy="compare the agreement's rest: with what the portal allows",
+                desk=self._session.desk,
+            )
+        return payload
+
+    def _receipt(self, plan: Plan, ticket: Item) -> Receipt:
+        record = ticket.id
+        if plan.told["kind"] != "open":
+            return Receipt(record)
+        values = {**{name: value for name, value in ticket.parts.items() if value is not None}, "item": ticket.told}
+        common = {"settings": dict(self._settings.settings), "url": self._settings.url}
+        detail: dict[str, str] = {}
+        for name, leaf in (("reference", self._settings.reference), ("link", self._settings.link)):
+            if leaf is None:
+                continue
+            try:
+                detail[name] = leaf.line({**common, **values, "id": record})
+            except TemplateProblem:
+                # The ticket is made, and what it is called does not change that; it is read from the ticket itself.
+                detail[name] = ""
+        return Receipt(record, detail)
+
+
+def _kept(call: Mapping[str, Json], payload: Json) -> dict[str, Json]:
+    """What an answer tells that later requests use. An answer that cannot be read proves nothing."""
+    try:
+        found = {name: Path(source).of(payload) for name, source in call["keep"].items()}
+    except BridgeError as error:
+        raise OutcomeUnknown(error.message, remedy="ask whether it was carried out") from None
+    return {name: value for name, value in found.items() if value is not None}
