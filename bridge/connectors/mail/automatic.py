@@ -8,6 +8,7 @@ from email.message import Message
 from bridge.connectors.mail import headers
 
 _COMMENT = re.compile(r"\([^()]*\)")
+_NULL_SENDER = re.compile(r"<(mailer-daemon(@[a-z0-9.-]{1,255})?)?>", re.IGNORECASE)
 _ANSWERS = frozenset({"auto_reply", "auto-reply"})
 _TO_MANY = frozenset({"bulk", "junk", "list"})
 _MARKS = ("X-Autoreply", "X-Autorespond", "X-AutoReply-From", "X-Mail-Autoreply", "X-ServiceNow-Generated")
@@ -48,9 +49,12 @@ def why_automatic(mail: Message, subject: str) -> str:
 
 
 def has_null_sender(mail: Message) -> bool:
-    """Whether the envelope's sender is empty, so that nobody wants an answer (RFC 5321, 4.5.5)."""
+    """Whether the envelope's sender is empty, so that nobody wants an answer (RFC 5321, 4.5.5).
+
+    Sendmail writes MAILER-DAEMON for the empty one.
+    """
     paths = headers.raw_fields(mail, "Return-Path")
-    return bool(paths) and paths[0].replace(" ", "") == "<>"
+    return bool(paths) and _NULL_SENDER.fullmatch(paths[0].replace(" ", "")) is not None
 
 
 def is_out_of_office(subject: str) -> bool:

@@ -21,14 +21,21 @@ from bridge.connectors.mail.signing import message_id_in
 from bridge.connectors.mail.structure import structure_of
 
 _DAEMON = re.compile(
-    r"^(mail(er|ing)?-?daemon|postmaster|mail-?delivery|mdaemon|noreply-mailer|smtp-daemon|mailadmin|mailsvc|"
+    r"^(mail(er|ing)?-?daemon|postmaster|mail[.-]?delivery|mdaemon|noreply-mailer|smtp-daemon|mailadmin|mailsvc|"
     r"mail(er)?-?(sub)?system|microsoftexchange[0-9a-f]{32}|bounces?)\b",
+    re.IGNORECASE,
+)
+#: gateways: they write bounces, and perhaps other mails too
+_GATEWAY = re.compile(
+    r"^(\"?system[ ._-]?admin(istrator)?|ndr|non-?delivery|imss|interscan\w*|inetgw\d*|"
+    r"\w*smtp\w*service|\w*anti-?virus\w*|mail-?(gate|gateway|sweeper|server|relay|filter))(\"|@)",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
     r"\b(undeliver(able|ed)|delivery (status notification|failure|has failed|delayed|report|problem|error)|"
-    r"mail delivery (failed|failure|system|error)|mail system error|returned (mail|to sender)|failure notice|"
-    r"message not delivered|delivery incomplete|delayed mail|not delivered|could not be delivered|"
+    r"mail delivery (failed|failure|system|error|warning)|mail system error|returned (mail|to sender)|failure notice|"
+    r"non-?delivery|mail error|automatically rejected mail|message not delivered|delivery incomplete|"
+    r"delayed mail|not delivered|could not be delivered|"
     r"unzustellbar\w*|zustellung (fehlgeschlagen|nicht m[öo]glich)|zustellungsfehler|"
     r"non remis|[ée]chec de (la )?(remise|distribution|livraison)|no se (pudo|puede|ha podido) entregar|"
     r"mensaje no entregado|error de entrega|mancata consegna|non recapitabile|impossibile recapitare|"
@@ -65,18 +72,21 @@ def bounce(mail: ParsedMail, raw: bytes, sender: str, ours: Iterable[str] = ()) 
 
     `ours` are addresses that no mail of ours goes to: our own.
     """
-    message = mail.message
+    message, sender = mail.message, sender or _unreadable_sender(mail.message)
     by_system = _is_from_a_daemon(message, sender) or has_null_sender(message)
     statuses = list(_statuses(message)) if by_system or report_type(message) else []
     if statuses:
         return _by_standard(message, raw, statuses)
-    if not by_system or report_type(message) not in {"", "delivery-status"}:
+    if rejected := _rejected_on_arrival(message):
+        return Bounce(_failed_message_id(message, raw), rejected, permanent=True)
+    by_gateway = not by_system and _is_from_a_gateway(mail, sender)
+    if not (by_system or by_gateway) or report_type(message) not in {"", "delivery-status"}:
         return None
     named = bool(_SUBJECT.search(mail.subject[:300]))
     if not (named or _is_from_a_daemon(message, sender)):
         return None
     found = _by_list(raw, sender) or _by_words(mail, {sender, *ours})
-    if found is None and not named:
+    if (found is None and not named) or (by_gateway and not (found and found[0])):
         return None
     recipients, permanent = found or ((), is_for_good(f"{mail.subject}\n{mail.text}"))
     return Bounce(_failed_message_id(message, raw), recipients, permanent)
@@ -163,6 +173,37 @@ def _recipient_status(group: Message) -> tuple[str, bool | None] | None:
 
 def _is_from_a_daemon(mail: Message, sender: str) -> bool:
     return bool(_DAEMON.match(sender)) or (has_null_sender(mail) and report_type(mail) == "delivery-status")
+
+
+def _unreadable_sender(mail: Message) -> str:
+    """What stands for a sender in a From that holds no address, in lower case; `<>` there is the empty sender."""
+    value = headers.raw_field(mail, "From")[:300].rpartition("<")[2].rstrip("> ").lower()
+    return value or ("mailer-daemon" if "<>" in headers.raw_field(mail, "From")[:300] else "")
+
+
+def _is_from_a_gateway(mail: ParsedMail, sender: str) -> bool:
+    """Whether a gateway tells of a delivery, and answers nobody: an answer names what it answers."""
+    answers = any(headers.raw_field(mail.message, name) for name in ("In-Reply-To", "References"))
+    return not answers and bool(_GATEWAY.match(sender)) and bool(_SUBJECT.search(mail.subject[:300]))
+
+
+def _rejected_on_arrival(mail: Message) -> tuple[str, ...]:
+    """Whose rules refused a mail, which is told by a notice that it was deleted unread (RFC 5429, 2.2; RFC 8098)."""
+    if report_type(mail) != "disposition-notification" or _comment_of(mail) != "rejected":
+        return ()
+    for part in _own_parts(mail):
+        if part.get_content_type() == "message/disposition-notification":
+            group = part.get_payload()
+            told = group[0] if isinstance(group, list) and group else None
+            if isinstance(told, Message) and headers.field(told, "Disposition").lower().endswith("deleted"):
+                found = ADDRESS.search(headers.field(told, "Final-Recipient").rpartition(";")[2][:400])
+                return (found[0].lower(),) if found else ()
+    return ()
+
+
+def _comment_of(mail: Message) -> str:
+    """`rejected` of `Auto-Submitted: auto-replied (rejected)`, which is how Dovecot says it."""
+    return headers.raw_field(mail, "Auto-Submitted").rpartition("(")[2].rstrip(") ").lower()
 
 
 def named_by_envelope(mail: Message, ours: Iterable[str]) -> str:

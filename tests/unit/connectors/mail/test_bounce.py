@@ -15,9 +15,16 @@ WHO = "servicedesk@dcc.example"
 RETURNED = f"Message-ID: {FAILED}\nFrom: cpsd@bridge.example\nTo: {WHO}\nSubject: New request\n\nPlease look.\n"
 
 
-def raw(text, *, subject="Undelivered Mail Returned to Sender", sender="MAILER-DAEMON@mx.dcc.example", more=""):
+def raw(
+    text,
+    *,
+    subject="Undelivered Mail Returned to Sender",
+    sender="MAILER-DAEMON@mx.dcc.example",
+    path="<>",
+    more="",
+):
     return (
-        f"Return-Path: <>\nFrom: Mail System <{sender}>\nTo: cpsd@bridge.example\nSubject: {subject}\n{more}"
+        f"Return-Path: {path}\nFrom: Mail System <{sender}>\nTo: cpsd@bridge.example\nSubject: {subject}\n{more}"
         f"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{text}\n"
     ).encode()
 
@@ -129,6 +136,48 @@ FORMS = {
     "a field that names them": form(
         "Undelivered Mail Returned to Sender", "Delivery failed.", more=f"X-Failed-Recipients: {WHO}\n"
     ),
+    "a gateway under its own name": form(
+        "Delivery failure notification",
+        f"The mail could not be delivered to the following recipient: {WHO}",
+        "550 unknown user",
+        path="<Scanner_AntiVirus_5@gw.dcc.example>",
+        sender="Scanner_AntiVirus_5@gw.dcc.example",
+    ),
+    "a system administrator who is a program": form(
+        "Delivery Failure",
+        f"Failed recipient: {WHO}",
+        "Reason: the remote host said 550 no such user",
+        path='<"System Administrator"@gw.dcc.example>',
+        sender='"System Administrator"@gw.dcc.example',
+    ),
+    "a service with dots in its name": form(
+        "Delivery status notification",
+        "Delivery to these recipients has failed permanently:",
+        f"   * {WHO}",
+        path="<Mail.Delivery.Service@gw.dcc.example>",
+        sender="Mail.Delivery.Service@gw.dcc.example",
+    ),
+    "sendmail's name for the empty sender": form(
+        "Mail could not be delivered",
+        f"We were unable to deliver the message to <{WHO}>.",
+        path="<MAILER-DAEMON@mx.dcc.example>",
+        sender="imss@gw.dcc.example",
+    ),
+    "nobody in From": form(
+        "Mail Error",
+        "Your mail cannot be delivered; the mailbox is full:",
+        f" {WHO}",
+        path="<list-admin@dcc.example>",
+        sender="",
+    ),
+    "a From that is no address": form(
+        "Mail Delivery Warning",
+        f'Delivery of your mail to "{WHO}" is delayed: its mailbox is full.',
+        "We will continue to try for some days.",
+        permanent=False,
+        path="<list-admin@dcc.example>",
+        sender="Postmaster\\@gw.example@dcc.example",
+    ),
     "a delay": form(
         "Delayed Mail (still being retried)",
         f"Your message to {WHO} has not been delivered yet.",
@@ -185,8 +234,55 @@ ORDINARY = {
     "a person asks about a bounce": ("jo@dcc.example", "Undeliverable: why?", f"We got 550 user unknown for {WHO}."),
     "a person is out": ("jo@dcc.example", "Out of office", f"Please write to {WHO}; I do not exist until Monday."),
     "a postmaster writes": ("postmaster@dcc.example", "Maintenance on Monday", "Mail pauses from 10:00 to 11:00."),
+    "a gateway writes of something else": (
+        "smtp-antivirus@dcc.example",
+        "Delivery report of June",
+        "All updates were installed.",
+    ),
+    "an administrator writes about data": (
+        "admin@dcc.example",
+        "Delivery failure of the D0010 flows",
+        f"Flows could not be delivered to {WHO} since Monday.",
+    ),
     "a ticketing system writes": ("noreply@dcc.example", "INC000000000001 opened", "Delivery of part 550 has failed."),
 }
+
+
+@pytest.mark.parametrize("field", ["In-Reply-To", "References"])
+def test_an_answer_of_a_gateway_is_no_bounce(field):
+    more = f"{field}: {FAILED}\n"
+    sender = "antivirus@dcc.example"
+    content = raw(f"Could not deliver to {WHO}: 550 unknown user", path=f"<{sender}>", sender=sender, more=more)
+    assert read(content) is None
+    assert read(content.replace(more.encode(), b"")) is not None
+
+
+def refused_by_a_rule(disposition="automatic-action/MDN-sent-automatically; deleted", comment="(rejected)"):
+    return (
+        f"Return-Path: <>\nFrom: Mail Delivery Subsystem <admin@dcc.example>\nSubject: Automatically rejected mail\n"
+        f"Auto-Submitted: auto-replied {comment}\nMIME-Version: 1.0\n"
+        f'Content-Type: multipart/report; report-type=disposition-notification; boundary="b"\n\n'
+        f"--b\nContent-Type: text/plain\n\nYour message to <{WHO}> was automatically rejected: quota exceeded\n"
+        f"--b\nContent-Type: message/disposition-notification\n\nReporting-UA: mail; a delivery agent\n"
+        f"Final-Recipient: rfc822; {WHO}\nOriginal-Message-ID: {FAILED}\nDisposition: {disposition}\n\n"
+        f"--b\nContent-Type: message/rfc822\n\n{RETURNED}\n--b--\n"
+    ).encode()
+
+
+def test_a_mail_that_a_rule_refused_on_arrival_has_failed():
+    found = read(refused_by_a_rule())
+    assert (found.recipients, found.permanent, found.message_id) == ((WHO,), True, FAILED)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"disposition": "manual-action/MDN-sent-manually; displayed"},
+        {"disposition": "manual-action/MDN-sent-manually; deleted", "comment": ""},
+    ],
+)
+def test_a_receipt_is_no_bounce_also_of_a_mail_that_somebody_deleted(changed):
+    assert read(refused_by_a_rule(**changed)) is None
 
 
 @pytest.mark.parametrize("name", ORDINARY)
