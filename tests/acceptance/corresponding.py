@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import structlog
 from imap_tools import MailBoxUnencrypted
 from typer.testing import CliRunner
 
@@ -63,7 +64,10 @@ class Bridge:
     def command(self, *words: str) -> Any:
         """A command of the bridge, which must succeed; returns the JSON that it prints."""
         options = ["--config", str(self.folder / "config"), "--operator", "ines", *words, "--json"]
-        ended = CliRunner().invoke(program(), options, env={"COLUMNS": "200"})
+        try:
+            ended = CliRunner().invoke(program(), options, env={"COLUMNS": "200"})
+        finally:
+            structlog.reset_defaults()  # a command sends the logs to its own standard error, which ends with it
         if ended.exception and not isinstance(ended.exception, SystemExit):
             raise ended.exception
         assert ended.exit_code == 0, f"{ended.stdout}\n{ended.stderr}"
