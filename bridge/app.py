@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self, assert_never
 
+from bridge.configuration.process import fetch_secret
+from bridge.configuration.secrecy import SecretSource
 from bridge.connectors.alerts import AlertSender
 from bridge.connectors.email_desk import EmailDesk
 from bridge.connectors.mail.authenticity import SenderVerifier
@@ -38,7 +40,7 @@ from bridge.connectors.snow.manners import Limits
 from bridge.domain.agreement import PortalMethod
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.ids import DeskName
-from bridge.ports import Collector, DeskConnector, Store, Stream, Watch
+from bridge.ports import Collector, DeskConnector, DeskServices, InstalledMethod, Store, Stream, Watch
 from bridge.settings import (
     ApiKeyAuth,
     Auth,
@@ -245,10 +247,17 @@ def _portal(desk: DeskName, method: PortalMethod, store: Store, within: timedelt
             return ServiceNowDesk(desk, contact, client, store, address=reached.url)
         case RestSettings():
             return RestDesk(desk, method.settings, store, clock=SystemClock(), within=within.total_seconds())
+        case InstalledMethod(kind, settings):
+            services = DeskServices(store, SystemClock(), within.total_seconds(), _secret)
+            return kind.connect(desk, settings, services)
         case _:
             raise ConfigurationError(
                 f"there is no connector of the kind {method.kind}", desk=desk, remedy="correct method:"
             )
+
+
+def _secret(source: SecretSource) -> str:
+    return fetch_secret(source).get_secret_value()
 
 
 def _collectors(portals: Mapping[DeskName, DeskConnector]) -> list[Collector]:

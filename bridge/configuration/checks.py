@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from bridge.configuration.desk_models import AgreementModel, DeskModel
+from bridge.configuration.desk_models import AgreementModel, DeskModel, MethodModel
 from bridge.configuration.document import Document, Expanded, Location
+from bridge.configuration.kinds import check_kind
 from bridge.configuration.problems import Problem
 from bridge.configuration.process_models import BridgeModel
 from bridge.configuration.rest_checks import check_rest
@@ -122,6 +123,8 @@ def check_desk(
     """What one desk file says, beside itself and `bridge.yaml`."""
     versions: set[int] = set()
     for at, agreement in _places(desk):
+        for name, value in agreement.method.installed.items():
+            yield from check_kind(name, value, MethodModel.model_fields, document, (*at, "method"))
         if agreement.method.rest is not None:
             yield from check_rest(agreement.method.rest, document, (*at, "method", "rest"))
         if agreement.version in versions:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from bridge.configuration.addresses import Address, Domain
 from bridge.configuration.process_models import ServiceNowModel
@@ -108,7 +109,9 @@ class ServiceNowMethodModel(ServiceNowModel):
 
 
 class MethodModel(Strict):
-    """The agreed method of contact: one of these."""
+    """The agreed method of contact: one of these, or of those that installed packages bring."""
+
+    model_config = ConfigDict(extra="allow")
 
     email: EmailModel | None = Field(None, description="Contact by mail.")
     servicenow: ServiceNowMethodModel | None = Field(None, description="Contact through the desk's own ServiceNow.")
@@ -116,13 +119,18 @@ class MethodModel(Strict):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        told = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        told = [name for name in type(self).model_fields if getattr(self, name) is not None] + list(self.installed)
         if len(told) != 1:
             what = (
                 f"two methods of contact are agreed, {' and '.join(told)}" if told else "no method of contact is agreed"
             )
             raise WrongValue(what, f"write one of {', '.join(type(self).model_fields)}")
         return self
+
+    @property
+    def installed(self) -> Mapping[str, Any]:
+        """What is told to a method that is not the bridge's own, as it was written."""
+        return self.model_extra or {}
 
 
 class HoursModel(Strict):
@@ -140,9 +148,9 @@ class HoursModel(Strict):
 
 
 class AttachmentsModel(Strict):
-    """Files that may go."""
+    """Files that may go one way."""
 
-    max: Size = Field(description="Largest size of one message's files together.")
+    max: Size = Field(description="Largest size of one message's files together; `0B` for none.")
     types: list[FileEnding] = Field(description="File name endings that may go, in small letters.", min_length=1)
 
 
@@ -155,6 +163,14 @@ class ShareModel(Strict):
         description="`commands`: only what `#desk` says; `all`: every work note from the engagement on.",
     )
     attachments: AttachmentsModel | None = Field(None, description="Files that may go; none if it is left out.")
+
+
+class AcceptModel(Strict):
+    """What of the desk's is put into the case besides what it says."""
+
+    attachments: AttachmentsModel | None = Field(
+        None, description="Files that are put into the case; the same as may go to the desk if it is left out."
+    )
 
 
 class StatusModel(Strict):
@@ -187,6 +203,7 @@ class AgreementModel(Strict):
         {}, description="Agreed time to respond, in the desk's hours, by priority."
     )
     share: ShareModel = Field(ShareModel(), description="What the desk may see.")
+    accept: AcceptModel = Field(AcceptModel(), description="What of the desk's is put into the case.")
     update_on: list[Column] = Field([], description="Fields whose change is sent as an update.")
     needs: list[Annotated[str, AfterValidator(_requirement)]] = Field(
         [], description="Contents without which nothing is sent; the table below lists them."

@@ -7,18 +7,21 @@ from types import MappingProxyType
 
 from bridge.configuration.desk_models import (
     AgreementModel,
+    AttachmentsModel,
     DeskModel,
     EmailModel,
     HooksModel,
     MethodModel,
     ServiceNowMethodModel,
 )
+from bridge.configuration.kinds import build_kind
 from bridge.configuration.logins import Fetch
 from bridge.configuration.process import build_servicenow, fetch_secret
 from bridge.configuration.rest_method import build_rest
 from bridge.configuration.times import ALWAYS
 from bridge.configuration.written import WrongValue
 from bridge.domain.agreement import (
+    Accept,
     Agreement,
     AttachmentRule,
     Desk,
@@ -64,6 +67,7 @@ def build_agreement(
         hours=_hours(model),
         respond_within=MappingProxyType({str(level): within for level, within in model.respond_within.items()}),
         share=_share(model),
+        accept=Accept(_files(model.accept.attachments)),
         update_on=tuple(model.update_on),
         needs=tuple(model.needs),
         statuses=tuple(StatusRule(rule.when, rule.report) for rule in model.statuses),
@@ -100,6 +104,8 @@ def _method(model: MethodModel, fetch: Fetch) -> EmailMethod | PortalMethod:
         return PortalMethod("rest", build_rest(model.rest, fetch), model.rest.reference, model.rest.most_per_hour)
     if model.email is not None:
         return _email(model.email)
+    for name, value in model.installed.items():
+        return build_kind(name, value, MethodModel.model_fields)
     raise WrongValue("no method of contact is agreed", "write method: with one")
 
 
@@ -143,6 +149,9 @@ def _hours(model: AgreementModel) -> WorkingHours:
 
 
 def _share(model: AgreementModel) -> Share:
-    files = model.share.attachments
-    rule = AttachmentRule(files.max, tuple(files.types)) if files else AttachmentRule()
-    return Share(model.share.comments, model.share.work_notes, rule)
+    files = _files(model.share.attachments) or AttachmentRule()
+    return Share(model.share.comments, model.share.work_notes, files)
+
+
+def _files(model: AttachmentsModel | None) -> AttachmentRule | None:
+    return AttachmentRule(model.max, tuple(model.types)) if model else None

@@ -16,20 +16,21 @@ from bridge.configuration.written import WrongValue
 from bridge.domain.spelling import nearest, write_one_of
 
 
-def explain(error: ValidationError, model: type[BaseModel], document: Document) -> Iterator[Problem]:
-    """The problems of one file."""
+def explain(error: ValidationError, model: type[BaseModel], document: Document, at: Location = ()) -> Iterator[Problem]:
+    """The problems of one file, or of what stands at a place in it and has a model of its own."""
     for detail in error.errors(include_url=False, include_input=True):
-        yield _problem(detail, model, document)
+        yield _problem(detail, model, document, at)
 
 
-def _problem(detail: ErrorDetails, model: type[BaseModel], document: Document) -> Problem:
-    location, tags = _as_written(detail["loc"], document.data)
+def _problem(detail: ErrorDetails, model: type[BaseModel], document: Document, at: Location) -> Problem:
+    place, tags = _as_written((*at, *detail["loc"]), document.data)
+    location = place[len(at) :]
     key = next((str(step) for step in reversed(location) if isinstance(step, str)), "")
     if detail["type"] == "extra_forbidden":
         known = _known_keys(model, location[:-1], tags)
         close = nearest(key, known)
         remedy = f"write {close}: instead" if close else f"remove it; possible here: {', '.join(sorted(known))}"
-        return document.problem(location, f"unknown key {key!r}", remedy)
+        return document.problem(place, f"unknown key {key!r}", remedy)
     wrong = detail.get("ctx", {}).get("error")
     what, remedy = (
         (f"{_named(key)}{wrong.what}", wrong.remedy)
@@ -40,7 +41,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], document: Document) -
     if isinstance(given, Expanded) and not isinstance(wrong, PlainSecret):
         # Whatever a variable holds may be a secret in the wrong place: not even a part of it is shown.
         what = f"{_named(key)}the value of {given.source} cannot be used"
-    return document.problem(location, what, remedy)
+    return document.problem(place, what, remedy)
 
 
 def _named(key: str) -> str:

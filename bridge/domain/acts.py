@@ -21,6 +21,7 @@ from bridge.domain.facts import (
     DeliveryFailed,
     Engage,
     FieldsChanged,
+    FilesAdded,
     MessageKind,
     NeverArrived,
     Override,
@@ -39,7 +40,7 @@ Act: TypeAlias = Callable[[Situation, Engagement], Done]
 def _fact_text(situation: Situation) -> str:
     """The words a person gave with the fact, or with the withdrawal that it lets through."""
     match situation.fact:
-        case Tell(text=text) | Report(text=text) | RaiserAnswered(text=text):
+        case Tell(text=text) | Report(text=text) | RaiserAnswered(text=text) | FilesAdded(text=text):
             return text
         case Reject(reason=reason) | Withdraw(reason=reason) | Override(reason=reason):
             return reason
@@ -206,7 +207,8 @@ def send(message: MessageKind) -> Act:
     def act(situation: Situation, engagement: Engagement) -> Done:
         changes = situation.fact.changes if isinstance(situation.fact, FieldsChanged) else ()
         text = "" if isinstance(situation.fact, Report) else _fact_text(situation)
-        return engagement, (Send(message, text, changes),)
+        files = situation.fact.files if isinstance(situation.fact, FilesAdded) else ()
+        return engagement, (Send(message, text, changes, files),)
 
     act.__name__ = f"send_{message.value}"
     return act

@@ -17,6 +17,8 @@ class Send:
     message: MessageKind
     text: str = ""
     changes: tuple[tuple[str, str, str], ...] = ()
+    #: sys_ids of the case's files that go with it, besides what goes with every message of the kind
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,16 @@ class FieldsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesAdded:
+    """Somebody put files into the case that the desk may see."""
+
+    #: their sys_ids
+    files: tuple[str, ...]
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaseResolvedEarly:
     """The case was resolved or closed while the hold says that it must stay open."""
 
@@ -242,6 +252,7 @@ Fact: TypeAlias = (
     | Override
     | Completed
     | FieldsChanged
+    | FilesAdded
     | CaseResolvedEarly
     | CaseReopened
     | CaseCancelled

@@ -28,6 +28,7 @@ from bridge.ports.desks import (
     Verdict,
     Watch,
 )
+from bridge.ports.kinds import ENTRY_POINT, DeskKind, DeskServices, InstalledMethod
 from bridge.ports.restored import RESTORED, Restored
 from bridge.ports.servicenow import (
     AttachmentEntry,
@@ -58,6 +59,7 @@ from bridge.ports.store import (
 )
 
 __all__ = [
+    "ENTRY_POINT",
     "HOOK_SOURCE",
     "PORTAL_SOURCE",
     "RESTORED",
@@ -74,12 +76,15 @@ __all__ = [
     "Correspondence",
     "Cursor",
     "DeskConnector",
+    "DeskKind",
+    "DeskServices",
     "Desks",
     "Fact",
     "File",
     "Frozen",
     "InboxItem",
     "InboxState",
+    "InstalledMethod",
     "JournalEntry",
     "Json",
     "Landed",

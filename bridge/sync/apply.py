@@ -12,11 +12,12 @@ from bridge.domain.ids import SysId
 from bridge.mapping.answers import LINK_SOURCE
 from bridge.mapping.entries import ATTACHMENT_SOURCE, JOURNAL_SOURCE
 from bridge.ports import HOOK_SOURCE, InboxItem, InboxState, TrailEvent, Transaction
+from bridge.sync.additions import apply_attachment
 from bridge.sync.alarm import raise_alert
 from bridge.sync.answers import apply_answer
 from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.hooks import file_hook
-from bridge.sync.journals import apply_attachment, apply_journal
+from bridge.sync.journals import apply_journal
 from bridge.sync.replies import apply_reply
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings

@@ -11,7 +11,7 @@ from bridge.domain.case import Case
 from bridge.domain.engagement import Engagement, Standing, State
 from bridge.domain.facts import Confirm, Engage, Fact, Override, RaiserAnswered, Reject, Report, Tell, Withdraw
 from bridge.domain.ids import DeskName
-from bridge.mapping.entries import attachment_of, journal_of
+from bridge.mapping.entries import journal_of
 from bridge.mapping.marks import written_by
 from bridge.mapping.notecommands import (
     Command,
@@ -26,7 +26,7 @@ from bridge.mapping.notecommands import (
     parse,
 )
 from bridge.mapping.sharing import WORK_NOTES, is_shared
-from bridge.ports import CaseRecord, InboxItem, InboxState, JournalEntry, TrailEvent, Transaction
+from bridge.ports import CaseRecord, InboxItem, InboxState, JournalEntry, Transaction
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.openings import Known
@@ -35,31 +35,6 @@ from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
-
-
-def apply_attachment(around: Surroundings, _: Roster, item: InboxItem) -> InboxState:
-    """A file that came to an engaged case is recorded; it goes out with the next opening message."""
-    entry = attachment_of(item.raw)
-
-    def record(tx: Transaction) -> InboxState:
-        if (state := settled_already(tx, item)) is not None:
-            return state
-        case = tx.case(entry.case)
-        tx.record(
-            TrailEvent(
-                "file_seen",
-                f"servicenow:{entry.author}",
-                entry.case,
-                case.number if case else "",
-                cause=f"attachment:{entry.sys_id}",
-                facts={"size": entry.size, "sha256": entry.sha256, "content_type": entry.content_type},
-                personal={"file_name": entry.file_name},
-            )
-        )
-        tx.settle_item(item.id, InboxState.FILED, "recorded", case=entry.case)
-        return InboxState.FILED
-
-    return until_settled(around, record)
 
 
 def apply_journal(around: Surroundings, roster: Roster, item: InboxItem) -> InboxState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,8 +20,8 @@ from bridge.mapping.sharing import NOTHING_SO_FAR, WrittenSoFar
 from bridge.ports import AttachmentEntry, DeskConnector, File, Frozen, OutboundMessage, Transaction
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import until_settled
-from bridge.sync.files import shared_files
-from bridge.sync.lookahead import Lookahead, Papers
+from bridge.sync.files import added_files, by_people, named_in, shared_files, yet_to_go
+from bridge.sync.lookahead import Lookahead
 from bridge.sync.openings import OPENING_WRITTEN, Known, Opening, opening
 from bridge.sync.outcomes import CannotAsk, Prepared
 from bridge.sync.pacing import has_room
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 
 #: a file whose bytes are not what its row says is asked for so often before a message goes without it
 _TRIES_OF_A_FILE = 3
+NOT_ATTACHED = "It could not be attached"
 
 
 class MessagePerformer:
@@ -51,6 +53,7 @@ class MessagePerformer:
             rounds = [one.id for one in tx.engagements(engagement.case) if one.desk == engagement.desk]
             begins = is_opening(delivery) and delivery.frozen is None
             known = Known(tx.story(engagement.case), rounds, but_openings_of=engagement.id) if begins else None
+            later = yet_to_go(tx, engagement.id) if begins else frozenset()
             now = tx.now()
             if delivery.valid_if and delivery.payload["owed_under"] != standing(engagement):
                 tx.finish(claim, DeliveryStatus.CANCELLED, error="no longer owed")
@@ -67,7 +70,9 @@ class MessagePerformer:
         if known is not None:
             papers = self._lookahead.of(engagement.case, files=agreement.share.attachments.max_bytes > 0)
             begun = opening(papers, agreement.share, self._around.integration_user, known)
-            files = self._files(engagement, papers)
+            files = self._files(engagement, by_people(papers.files or (), self._around.integration_user, later))
+        elif named_in(delivery):
+            files, delivery = self._added(engagement, delivery)
         message = composed(
             delivery,
             record.shadow,
@@ -147,14 +152,20 @@ class MessagePerformer:
             work.apply(current, fact)
         work.close()
 
-    def _files(self, engagement: Engagement, papers: Papers) -> tuple[File, ...]:
-        """What people put into the case. What is there by us came from a desk, and goes to no other by itself."""
-        rule = self._around.desks.agreement(engagement).share.attachments
-        theirs = [one for one in papers.files or () if one.author != self._around.integration_user]
+    def _added(self, engagement: Engagement, delivery: Delivery) -> tuple[tuple[File, ...], Delivery]:
+        """The files of an update, and what is said in the place of one that cannot go."""
+        entries = added_files(self._around.source, engagement.case, delivery)
+        files = self._files(engagement, entries)
+        if len(files) == len(named_in(delivery)):
+            return files, delivery
+        why = NOT_ATTACHED if entries else f"{NOT_ATTACHED}: it is not in the case any more"
+        return files, replace(delivery, payload={**delivery.payload, "text": f"{delivery.payload['text']}\n\n{why}."})
+
+    def _files(self, engagement: Engagement, entries: Sequence[AttachmentEntry]) -> tuple[File, ...]:
         return shared_files(
             self._around.source,
-            theirs,
-            rule,
+            entries,
+            self._around.desks.agreement(engagement).share.attachments,
             lambda entry, why: self._tell_of_file("file_left_out", engagement, entry, why),
             lambda entry, why: self._unread(engagement, entry, why),
         )

@@ -16,7 +16,7 @@ from bridge.domain.case import format_time, parse_time
 from bridge.domain.engagement import Engagement
 from bridge.domain.ids import EngagementId
 from bridge.mapping.sharing import WORK_NOTES, WrittenSoFar, is_shared, written_so_far
-from bridge.ports import JournalEntry, ToldEvent, TrailEvent, Transaction
+from bridge.ports import AttachmentEntry, JournalEntry, ToldEvent, TrailEvent, Transaction
 from bridge.sync.lookahead import Papers, come_so_far
 from bridge.sync.surroundings import EVER
 
@@ -34,6 +34,8 @@ class Opening:
     seen: tuple[JournalEntry, ...]
     #: identities of the entries and files that it rests on, or that had come by then
     known: frozenset[str]
+    #: every file that was seen, sent or left out, oldest first
+    files: tuple[AttachmentEntry, ...] = ()
 
     def facts(self) -> dict[str, object]:
         """What the trail keeps of it."""
@@ -42,7 +44,12 @@ class Opening:
         named = [entry for entry in comments if entry.created_on >= since]
         earlier = format_time(named[0].created_on) if len(named) < len(comments) else ""
         told = len(self.so_far.notes)
-        return {"entries": [entry.sys_id for entry in named], "and_before": earlier, "told": told}
+        return {
+            "entries": [entry.sys_id for entry in named],
+            "and_before": earlier,
+            "told": told,
+            "files": [file.sys_id for file in self.files],
+        }
 
     def misses(self, tx: Transaction, engagement: Engagement) -> bool:
         """Whether an entry or a file has come meanwhile that it does not know of."""
@@ -53,7 +60,7 @@ def opening(papers: Papers, share: Share, ours: str, known: Known) -> Opening:
     """What of a case's journal a desk is told; what it knows is not told again."""
     comments = [one for one in papers.journal if one.element != WORK_NOTES and one.author != ours]
     new = [one for one in comments if is_shared(one, share) and not known.has(one)]
-    return Opening(written_so_far(new), papers.journal, papers.known)
+    return Opening(written_so_far(new), papers.journal, papers.known, papers.files or ())
 
 
 def _tells(event: TrailEvent) -> bool:
@@ -80,17 +87,20 @@ class Known:
         """`rounds` are the desk's; an opening message of `but_openings_of` did not reach it."""
         self._entries: set[str] = set()
         self._before: datetime | None = None
+        self._files: set[str] = set()
+        self._files_before: datetime | None = None
         #: whether the opening message of the given rounds has been written
         self.opened: set[EngagementId] = set()
-        events = [told.event for told in story]
-        void = _void(events)
-        for event in events:
+        told = tuple(story)
+        void = _void(one.event for one in told)
+        for at, event in ((one.at, one.event) for one in told):
             if event.engagement is None or event.engagement not in rounds:
                 continue
             if event.kind == OPENING_WRITTEN:
                 self.opened.add(event.engagement)
                 if event.engagement != but_openings_of and event.cause.removeprefix("delivery:") not in void:
                     self._learn(event.facts["entries"], event.facts["and_before"])
+                    self._learn_files(event.facts.get("files"), at)
             elif _tells(event) and event.facts["delivery"] not in void:
                 self._entries.add(event.cause.removeprefix("journal:"))
 
@@ -98,6 +108,17 @@ class Known:
         self._entries.update(entries)
         if before:
             self._before = max(filter(None, (self._before, parse_time(before))))
+
+    def _learn_files(self, files: Iterable[str] | None, at: datetime) -> None:
+        """An opening message of an older release does not say which files it knew of: all that were there."""
+        if files is None:
+            self._files_before = max(filter(None, (self._files_before, at)))
+        self._files.update(files or ())
+
+    def has_file(self, entry: AttachmentEntry) -> bool:
+        """Whether an opening message knew of a file."""
+        old = self._files_before is not None and entry.created_on < self._files_before
+        return entry.sys_id in self._files or old
 
     def has(self, entry: JournalEntry) -> bool:
         """Whether the desk has been told of it."""

@@ -18,7 +18,7 @@ from bridge.mapping.completeness import missing
 from bridge.mapping.sharing import NOTHING_SO_FAR
 from bridge.ports import AttachmentEntry, CaseRecord, File, Frozen, ToldEvent, Transaction, Window
 from bridge.sync.dispatch import held_back
-from bridge.sync.files import shared_files
+from bridge.sync.files import added_files, by_people, named_in, shared_files, yet_to_go
 from bridge.sync.lookahead import read_papers
 from bridge.sync.messages import composed, is_opening
 from bridge.sync.openings import Known, opening
@@ -55,6 +55,8 @@ class _Subject:
     #: the desk's rounds, and the case's story
     rounds: tuple[EngagementId, ...]
     story: tuple[ToldEvent, ...]
+    #: files that go with messages which wait behind
+    later: frozenset[str]
 
 
 def preview(around: Surroundings, reading: Reading, number: str, name: DeskName) -> Preview:
@@ -82,7 +84,8 @@ def _subject(tx: Transaction, around: Surroundings, number: str, name: DeskName)
     thread = tx.sent_message_ids(newest.id) if newest else ()
     story = tx.story(record.sys_id) if record else ()
     held = name in held_back(around, tx.controls())
-    return _Subject(tx.now(), record, newest, waiting, thread, held, tuple(one.id for one in rounds), story)
+    later = yet_to_go(tx, newest.id) if newest else frozenset()
+    return _Subject(tx.now(), record, newest, waiting, thread, held, tuple(one.id for one in rounds), story, later)
 
 
 def _waiting(tx: Transaction, engagement: Engagement) -> Delivery | None:
@@ -160,9 +163,13 @@ def _frozen(
     so_far = NOTHING_SO_FAR
     if is_opening(delivery):
         papers = read_papers(around.source, case.sys_id, subject.now, files=agreement.share.attachments.max_bytes > 0)
-        files = shared_files(around.source, papers.files or (), agreement.share.attachments, left_out)
+        entries = by_people(papers.files or (), around.integration_user, subject.later)
+        files = shared_files(around.source, entries, agreement.share.attachments, left_out)
         known = Known(subject.story, subject.rounds, but_openings_of=engagement.id)
         so_far = opening(papers, agreement.share, around.integration_user, known).so_far
+    elif named_in(delivery):
+        entries = added_files(around.source, case.sys_id, delivery)
+        files = shared_files(around.source, entries, agreement.share.attachments, left_out)
     message = composed(
         delivery, case, engagement, agreement, subject.now, thread=subject.thread, files=files, so_far=so_far
     )

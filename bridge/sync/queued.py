@@ -47,6 +47,7 @@ def message_row(instance: str, engagement: Engagement, effect: Send) -> Delivery
         "text": effect.text,
         "changes": [list(change) for change in effect.changes],
         "ordinal": ordinal,
+        **({"files": list(effect.files)} if effect.files else {}),
         **({"owed_under": standing(engagement)} if urgent else {}),
     }
     return Delivery(
@@ -84,7 +85,7 @@ def decided_send(delivery: Delivery) -> Send:
     """What was decided, read off a row that `message_row` made."""
     payload = delivery.payload
     changes = tuple((name, old, new) for name, old, new in payload["changes"])
-    return Send(MessageKind(payload["kind"]), payload["text"], changes)
+    return Send(MessageKind(payload["kind"]), payload["text"], changes, tuple(payload.get("files", ())))
 
 
 def standing(engagement: Engagement) -> list[str]:

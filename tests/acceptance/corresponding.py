@@ -117,6 +117,16 @@ class Bridge:
             answer = session.get(self._table("sys_journal_field"), params={"sysparm_query": query}, timeout=PATIENCE)
         return [row["value"] for row in answer.json()["result"]]
 
+    def files(self) -> list[tuple[str, str]]:
+        """Name and text of each file of the case, oldest first."""
+        with self._as(RESOLVER) as session:
+            query = f"table_sys_id={self.case['sys_id']}^ORDERBYsys_created_on"
+            address = f"{self.servicenow.url}/api/now/attachment"
+            answer = session.get(address, params={"sysparm_query": query}, timeout=PATIENCE)
+            rows = answer.json()["result"]
+            texts = [session.get(f"{address}/{row['sys_id']}/file", timeout=PATIENCE).text for row in rows]
+        return [(row["file_name"], text) for row, text in zip(rows, texts, strict=True)]
+
     def story(self, kind: str = "") -> list[dict[str, Any]]:
         """The trail of the case."""
         told = self.command("trace", self.case["number"])

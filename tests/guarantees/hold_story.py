@@ -42,6 +42,7 @@ ANSWERS: tuple[Fact, ...] = (
 EVENTS: tuple[Fact, ...] = (
     f.Completed(),
     f.FieldsChanged((("priority", "3", "1"),)),
+    f.FilesAdded(("f" * 32,), "A file was added.", "a person"),
     f.CaseResolvedEarly("a person"),
     f.CaseReopened("a person"),
     f.CaseCancelled("a person"),

@@ -29,6 +29,7 @@ class FactKind(StrEnum):
     OVERRIDE = "override"
     COMPLETED = "completed"
     FIELDS_CHANGED = "fields_changed"
+    FILES_ADDED = "files_added"
     CASE_RESOLVED_EARLY = "case_resolved_early"
     CASE_REOPENED = "case_reopened"
     CASE_CANCELLED = "case_cancelled"
@@ -54,6 +55,7 @@ _KIND_BY_TYPE: Mapping[type[object], FactKind] = MappingProxyType(
         f.Override: FactKind.OVERRIDE,
         f.Completed: FactKind.COMPLETED,
         f.FieldsChanged: FactKind.FIELDS_CHANGED,
+        f.FilesAdded: FactKind.FILES_ADDED,
         f.CaseResolvedEarly: FactKind.CASE_RESOLVED_EARLY,
         f.CaseReopened: FactKind.CASE_REOPENED,
         f.CaseCancelled: FactKind.CASE_CANCELLED,

@@ -37,6 +37,10 @@ def of_the_case() -> Iterable[Entry]:
     )
     yield ENDED, FactKind.FIELDS_CHANGED, (stays(reason="the round is over: the desk is not told"),)
 
+    yield (State.INCOMPLETE,), FactKind.FILES_ADDED, (stays(reason="they go with the open message"),)
+    yield STARTED, FactKind.FILES_ADDED, (stays(do.send(MessageKind.UPDATE), reason="the desk gets the files"),)
+    yield ENDED, FactKind.FILES_ADDED, (stays(reason="the round is over: the desk gets no more files"),)
+
     yield (
         EVERY,
         FactKind.CASE_RESOLVED_EARLY,

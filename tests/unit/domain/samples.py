@@ -145,6 +145,7 @@ EVERY_FACT: tuple[Fact, ...] = (
     f.Override("a person", "urgent"),
     f.Completed(),
     f.FieldsChanged((("priority", "3", "1"),), "a person"),
+    f.FilesAdded(("f" * 32,), "A file was added: reads.csv by a person", "a person"),
     f.CaseResolvedEarly("a person"),
     f.CaseReopened("a person"),
     f.CaseCancelled("a person"),
