@@ -1,5 +1,6 @@
 """A daemon on loopback that speaks ClamAV's INSTREAM command as clamd(8) documents it, and knows a few byte strings."""
 
+import socket
 import socketserver
 import struct
 import threading
@@ -7,17 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.servers.processes import LOOPBACK
+
 _COMMAND = b"zINSTREAM\0"
 
 
-class Daemon(socketserver.ThreadingUnixStreamServer):
+class Daemon(socketserver.ThreadingTCPServer):
     """What it was given, what it knows, and how it misbehaves."""
 
     daemon_threads = True
 
-    def __init__(self, place: Path) -> None:
-        super().__init__(str(place), _Conversation)
-        self.place = place
+    def __init__(self, place: Path | None) -> None:
+        self.address_family = socket.AF_INET if place is None else socket.AF_UNIX
+        where = (LOOPBACK, 0) if place is None else str(place)
+        super().__init__(where, _Conversation)  # type: ignore[arg-type]  # the family says what an address is
+        #: where clients connect: a socket's path, or host and port
+        self.place: Path | tuple[str, int] = place or (LOOPBACK, self.socket.getsockname()[1])
         #: byte string -> name
         self.known: dict[bytes, str] = {}
         #: streams above are refused, as by StreamMaxLength
@@ -48,8 +54,8 @@ class _Conversation(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def clamd(place: Path) -> Iterator[Daemon]:
-    """A running daemon; its socket is gone afterwards."""
+def clamd(place: Path | None = None) -> Iterator[Daemon]:
+    """A running daemon, at a free port unless a socket's path is given, which is gone afterwards."""
     with Daemon(place) as daemon:
         serving = threading.Thread(target=daemon.serve_forever, kwargs={"poll_interval": 0.02})
         serving.start()
@@ -58,4 +64,5 @@ def clamd(place: Path) -> Iterator[Daemon]:
         finally:
             daemon.shutdown()
             serving.join(30)
-    place.unlink()
+    if place is not None:
+        place.unlink()

@@ -28,7 +28,10 @@ from bridge.domain.errors import ConfigurationError, FarSideError, TryLater
 from bridge.ports import CheckStatus
 from bridge.settings import MailClient, MailDelegated
 from tests.integration.mail.conftest import Provider as MailProvider
+from tests.integration.mail.watches import PATIENCE, SOON, watching
 from tests.servers.certificates import make_certificates
+from tests.servers.dovecot import PASSWORD
+from tests.servers.tcp_proxy import Fault, FaultProxy
 from tests.servers.tokens import Provider, running_token_server
 from tests.unit.connectors.mail.messages import NOW, outbound
 
@@ -167,10 +170,6 @@ def test_refused_tokens_are_not_replaced_over_and_over(desk, use):
             use(settings)
     assert "SMTP.SendAsApp" in raised.value.remedy
     assert len(desk.tokens.asked) == 2
-    desk.moment.seconds += 601
-    with pytest.raises(LoginRefused):
-        use(settings)
-    assert len(desk.tokens.asked) == 3
 
 
 def test_a_token_is_renewed_before_it_ends(desk):
@@ -257,6 +256,34 @@ def test_no_token_is_shown(desk, caplog, capfd):
     shown = f"{raised.value!r} {raised.value.__cause__!r} {logs} {caplog.text} {output.out} {output.err} {settings!r}"
     for token in desk.tokens.given:
         assert token not in shown
+
+
+MAIL = b"From: desk@dcc.example\r\nMessage-ID: <1@dcc.example>\r\nSubject: hello\r\n\r\nhello\r\n"
+
+
+def test_a_watch_goes_on_with_a_new_token_whenever_it_begins_anew(desk):
+    desk.tokens.lifetime = 60  # so each login asks for a new one
+    with watching(desk.settings(), renewed_after=SOON, retry=SOON) as told:
+        for _ in range(3):
+            told.get(timeout=PATIENCE)
+    assert len(desk.tokens.given) >= 3
+
+
+def test_a_watch_whose_token_ends_while_it_waits_logs_in_again_and_tells(desk, provider_at):
+    provider = provider_at(desk.office.smtp_port, desk.office.imap_port, PASSWORD)
+    with FaultProxy(desk.office.imap_port) as proxy:
+        settings = desk.settings(imap_url=f"imap+plain://127.0.0.1:{proxy.port}")
+        with watching(settings, retry=SOON) as told:
+            told.get(timeout=PATIENCE)
+            desk.tokens.revoke()
+            proxy.set(Fault.CUT)
+            proxy.set(Fault.NONE)
+            told.get(timeout=PATIENCE)
+            while not told.empty():
+                told.get_nowait()
+            provider.put(desk.mailbox, MAIL)
+            told.get(timeout=PATIENCE)
+    assert len(desk.tokens.asked) == 2
 
 
 class _Answers(socketserver.StreamRequestHandler):

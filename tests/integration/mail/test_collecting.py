@@ -172,6 +172,29 @@ def test_a_new_uidvalidity_means_reading_everything_again_without_a_second_item(
     assert len(inbox.items) == 3
 
 
+def test_a_mailbox_that_was_made_anew_is_read_again_without_a_second_item(provider, store, inbox):
+    settings = provider.settings(provider.new_address("cpsd"), mailbox="Desk")
+
+    def fill(numbers):
+        with provider.login(settings.address) as mailbox:
+            mailbox.folder.create("Desk")
+            for number in numbers:
+                mailbox.append(mail(number), "Desk")
+
+    fill([1, 2, 3])
+    collector = MailboxCollector(settings, store)
+    assert collector.collect(inbox.keep) == 3
+    (key,) = store.cursors
+    before = StorePositions(store).load(key)
+    with provider.login(settings.address) as mailbox:
+        mailbox.folder.delete("Desk")
+    fill([2, 4])
+    assert collector.collect(inbox.keep) == 2
+    assert StorePositions(store).load(key).uid_validity != before.uid_validity
+    assert sorted(inbox.subjects) == [f"Subject: mail {number}" for number in (1, 2, 3, 4)]
+    assert collector.collect(inbox.keep) == 0
+
+
 def test_a_poison_mail_first_does_not_stop_the_others_and_is_tried_again(provider, settings, store, inbox):
     for number in range(5):
         provider.put(settings.address, mail(number))
@@ -263,6 +286,35 @@ def test_a_line_cut_in_between_loses_and_doubles_nothing(provider, store, inbox)
         MailboxCollector(settings, store).collect(inbox.keep)
     assert len(inbox.items) == 4
     assert provider.seen(address) == 4
+
+
+@pytest.mark.parametrize("step", ["fetch", "mark_seen"])
+@pytest.mark.parametrize("fault", [Fault.DROP_ANSWER, Fault.CUT])
+def test_a_line_lost_while_a_mail_is_fetched_or_flagged_loses_and_doubles_nothing(
+    provider, store, inbox, monkeypatch, step, fault
+):
+    address = provider.new_address()
+    for number in range(3):
+        provider.put(address, mail(number, "x" * 50_000))
+    with FaultProxy(provider.imap_port) as wire:
+        settings = provider.settings(address, imap_url=f"imap+plain://127.0.0.1:{wire.port}", timeout=2.0)
+        done, calls = getattr(Mailbox, step), []
+
+        def breaks(self, *arguments, **named):
+            calls.append(arguments)
+            if len(calls) == (2 if step == "fetch" else 1):
+                wire.set(fault)
+            return done(self, *arguments, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Mailbox, step, breaks)
+            with pytest.raises(TryLater):
+                MailboxCollector(settings, store).collect(inbox.keep)
+        wire.set(Fault.NONE)
+        MailboxCollector(settings, store).collect(inbox.keep)
+    assert sorted(inbox.subjects) == [f"Subject: mail {number}" for number in range(3)]
+    assert len(inbox.items) == 3
+    assert provider.seen(address) == 3
 
 
 def test_a_mail_that_is_too_large_is_kept_by_its_beginning_and_stays_unseen(provider, store, inbox):

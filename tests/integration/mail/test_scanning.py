@@ -28,9 +28,9 @@ def mail_with(content: bytes) -> bytes:
 CLEAN, INFECTED = mail_with(b"%PDF-1.7 of all meters"), mail_with(EICAR)
 
 
-@pytest.fixture
-def daemon(tmp_path):
-    with clamd(tmp_path / "clamd.ctl") as running:
+@pytest.fixture(params=["socket", "tcp"])
+def daemon(request, tmp_path):
+    with clamd(tmp_path / "clamd.ctl" if request.param == "socket" else None) as running:
         running.known[EICAR] = EICAR_NAME
         yield running
 
@@ -79,8 +79,10 @@ def test_a_command_that_fails_is_no_clean_bill(words):
 
 def test_a_mail_above_clamds_limit_is_for_a_person_and_holds_up_no_other(daemon, scanner):
     daemon.limit = 2_000
-    with pytest.raises(FarSideError, match="size limit exceeded"):
+    with pytest.raises(FarSideError, match="cannot be scanned") as raised:
         scanner.scan(mail_with(bytes(500_000)))
+    # Over TCP the answer may be lost with the connection that clamd closes while we still write.
+    assert isinstance(daemon.place, tuple) or "size limit exceeded" in raised.value.message
     assert scanner.scan(CLEAN) == ""
 
 

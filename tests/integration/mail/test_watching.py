@@ -4,30 +4,18 @@ import queue
 import socketserver
 import threading
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import replace
+
+import pytest
+import structlog
 
 from bridge.connectors.mail.watching import MailboxWatch
+from tests.integration.mail.watches import NEVER, PATIENCE, SOON, watching
+from tests.servers.dovecot import PASSWORD
+from tests.servers.processes import wait_until
 from tests.servers.tcp_proxy import Fault, FaultProxy
 
 MAIL = b"From: desk@dcc.example\r\nMessage-ID: <1@dcc.example>\r\nSubject: hello\r\n\r\nhello\r\n"
-NEVER, SOON = timedelta(hours=1), timedelta(milliseconds=50)
-PATIENCE = 60
-
-
-@contextmanager
-def watching(settings, **changes):
-    """A watch in a thread of its own; yields what it tells, and ends it."""
-    told: queue.Queue[str] = queue.Queue()
-    stopping = threading.Event()
-    watch = MailboxWatch(settings, **({"retry": NEVER} | changes))
-    thread = threading.Thread(target=watch.watch, args=(lambda: told.put("arrived"), stopping))
-    thread.start()
-    try:
-        yield told
-    finally:
-        stopping.set()
-        thread.join(PATIENCE)
-    assert not thread.is_alive()
 
 
 def test_it_tells_when_it_begins_and_when_a_mail_comes(provider):
@@ -57,6 +45,39 @@ def test_it_begins_anew_before_the_server_loses_patience(provider):
     with watching(provider.settings(address), renewed_after=SOON) as told:
         for _ in range(3):
             told.get(timeout=PATIENCE)
+
+
+@pytest.fixture(params=["imaps", "imap"], ids=["TLS", "STARTTLS"])
+def protected(request, office, provider_at):
+    """A mailbox of a real server whose connections are encrypted, and somebody who delivers there."""
+    provider = provider_at(office.smtp_port, office.imap_port, PASSWORD)
+    port = {"imaps": office.imaps_port, "imap": office.imap_port}[request.param]
+    settings = provider.settings(
+        f"{provider.new_address()}".replace("mail.example", "example.org"),
+        imap_url=f"{request.param}://127.0.0.1:{port}",
+        ca_file=office.certificates.authority,
+    )
+    return provider, settings
+
+
+def test_an_encrypted_connection_tells_as_well(protected):
+    provider, settings = protected
+    with watching(settings) as told:
+        told.get(timeout=PATIENCE)
+        for _ in range(2):
+            while not told.empty():
+                told.get_nowait()
+            provider.put(settings.address, MAIL)
+            told.get(timeout=PATIENCE)
+
+
+def test_a_server_that_nobody_vouches_for_is_not_watched(protected):
+    _, settings = protected
+    with structlog.testing.capture_logs() as logs, watching(replace(settings, ca_file=None)) as told:
+        wait_until(lambda: bool(logs), "the watch says what is wrong", seconds=PATIENCE)
+        assert told.empty()
+    assert logs[0]["event"] == "watch_lost"
+    assert "certificate" in logs[0]["error"]
 
 
 class _Scripted(socketserver.StreamRequestHandler):
