@@ -2,96 +2,24 @@
 
 import base64
 import hashlib
+import os
 import time
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
 
 from bridge.domain.facts import ReportKind
+from tests.unit.connectors.mail.random_mails import bent, built, grown
 from tests.unit.connectors.mail.reading_fixtures import CORPUS, RECEIVED, Memory, filled, reader
 
-#: the whole of this module is meant to take less than 20 seconds of CPU
-EXAMPLES = 600
+#: the whole of this module is meant to take less than 8 seconds of CPU
+EXAMPLES = 300
+#: of a soak, each of whose kinds of mails takes about five minutes by default
+SOAK_EXAMPLES = int(os.environ.get("CPSD_SOAK_MAILS", "40000"))
 VERDICTS = {"apply", "file", "quarantine", "drop"}
 GRAVE = {ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND}
-SEEDS = [filled(path.read_bytes()) for path in sorted(CORPUS.glob("*.eml")) if path.stat().st_size < 8_000]
 READER = reader()
-#: pieces of mails that readers stumble over
-PIECES = [
-    b"\r\n",
-    b"\n\n",
-    b"\x00",
-    b"\xff\xfe",
-    b"=?utf-8?q?=ff?=",
-    b"=?x?b?!!?=",
-    b"=?utf-8?b?",
-    b"<@>",
-    b"<",
-    b">",
-    b"--b",
-    b"--b--",
-    b"Content-Type: multipart/mixed; boundary=b\n",
-    b"Content-Type: multipart/alternative; boundary=\n",
-    b"Content-Type: message/rfc822\n",
-    b"Content-Type: message/delivery-status\n",
-    b"Content-Type: text/html\n",
-    b"Content-Type: text/plain; charset*=x''%ff\n",
-    b"Content-Type: application/pkcs7-mime; smime-type=signed-data\n",
-    b"Content-Type: application/ms-tnef\n",
-    b"Content-Transfer-Encoding: base64\n",
-    b"Content-Transfer-Encoding: uuencode\n",
-    b"Content-Transfer-Encoding: quoted-printable\n",
-    b"Content-Disposition: attachment; filename*0*=utf-8''%",
-    b"charset=",
-    b"Date: Thu, 99 Foo 20000 99:99:99 +9999\n",
-    b"From: a@b, c@d\n",
-    b"From: =?utf-8?q?a=0ab?= <x@dcc.example>\n",
-    b"Message-ID: <\xe4@>\n",
-    b"References: " + b"<a@b> " * 200,
-    b"Return-Path: <>\n",
-    b"Auto-Submitted: (((\n",
-    b"Authentication-Results: mx.bridge.example; dmarc=pass (((\n",
-    b"begin 644 x\n",
-    b"#resolved: ",
-    b"#decline\n",
-    b"\n> #resolved: x\n",
-    b"On x wrote:\n",
-    b"-- \n",
-    b"<div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div><div>",
-    b"</div>",
-    b"<table>",
-    b"&#x0;",
-    b"<!--",
-    b"\xe2\x80\xae",
-    b"X-CPSD-Oversize: 9X-CPSD-Oversize: 9X-CPSD-Oversize: 9",
-]
-
-
-@st.composite
-def bent(draw):
-    """A mail of the corpus with pieces cut out, doubled, moved and put in."""
-    raw = draw(st.sampled_from(SEEDS))
-    for _ in range(draw(st.integers(1, 6))):
-        at = draw(st.integers(0, len(raw)))
-        end = min(len(raw), at + draw(st.integers(0, 200)))
-        piece = draw(st.one_of(st.sampled_from(PIECES), st.binary(max_size=20), st.sampled_from(SEEDS)))
-        match draw(st.integers(0, 3)):
-            case 0:
-                raw = raw[:at] + raw[end:]
-            case 1:
-                raw = raw[:at] + piece + raw[at:]
-            case 2:
-                raw = raw[:at] + raw[at:end] * draw(st.integers(2, 30)) + raw[end:]
-            case _:
-                raw = raw[:at] + piece + raw[end:]
-    return raw[:60_000]
-
-
-@st.composite
-def built(draw):
-    """A mail put together from pieces that readers stumble over."""
-    pieces = draw(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=30)), max_size=40))
-    return b"".join(pieces)
 
 
 def survive(raw):
@@ -114,6 +42,26 @@ def test_a_bent_mail_is_read(raw):
 @hypothesis.settings(max_examples=EXAMPLES // 2, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(built())
 def test_a_mail_of_pieces_is_read(raw):
+    survive(raw)
+
+
+@hypothesis.settings(max_examples=EXAMPLES // 2, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(grown())
+def test_a_mail_grown_by_a_grammar_is_read(raw):
+    survive(raw)
+
+
+@pytest.mark.soak
+@hypothesis.settings(max_examples=SOAK_EXAMPLES, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(st.one_of(bent(), built()))
+def test_very_many_bent_mails_are_read(raw):
+    survive(raw)
+
+
+@pytest.mark.soak
+@hypothesis.settings(max_examples=SOAK_EXAMPLES, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(grown())
+def test_very_many_grown_mails_are_read(raw):
     survive(raw)
 
 
