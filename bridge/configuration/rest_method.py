@@ -55,6 +55,7 @@ def build_rest(model: RestModel, fetch: Fetch) -> RestSettings:
         idempotency=model.idempotency,
         find_lag=model.find_lag.total_seconds(),
         overlap=model.overlap.total_seconds(),
+        look_every=model.look_every.total_seconds(),
         patience=model.patience.total_seconds(),
         largest_file=model.largest_file,
     )

@@ -206,6 +206,10 @@ class RestModel(Strict):
         timedelta(0), description="After which what was written is found by a search; before, absence proves nothing."
     )
     overlap: Duration = Field(timedelta(minutes=2), description="For which changes are read again.")
+    look_every: PositiveDuration = Field(
+        timedelta(minutes=15),
+        description="After which a ticket is looked at although it is not among the changes, as one that is gone.",
+    )
     patience: PositiveDuration = Field(
         timedelta(seconds=20), description="After which a pass over the tickets ends; the rest waits for the next."
     )

@@ -22,7 +22,7 @@ from bridge.connectors.rest.reading import is_ours
 from bridge.connectors.rest.session import Session
 from bridge.domain.delivery import DeliveryStatus
 from bridge.domain.engagement import Engagement
-from bridge.domain.errors import BridgeError, FarSideError, NotFound, TryLater
+from bridge.domain.errors import BridgeError, ConfigurationError, FarSideError, NotFound, TryLater
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName
 from bridge.ports import PORTAL_SOURCE, Cursor, RawItem, Store
@@ -45,8 +45,9 @@ class RestCollector:
         self._settings: RestSettings = session.settings
         self._lists = lists
         self._store = store
-        #: tickets that the last pass had no time for
+        #: tickets that the last pass had no time for, and when each was looked at last
         self._left: list[str] = []
+        self._looked: dict[str, float] = {}
 
     def collect(self, keep: Keep) -> int:
         """Hand over what is new in tickets that have changed. Raises `TryLater` if the portal is lost."""
@@ -56,19 +57,23 @@ class RestCollector:
         until = self._session.monotonic() + self._settings.patience
         try:
             due, read_to = self._due(followed)
-        except FarSideError as error:
+        except (FarSideError, ConfigurationError) as error:
             raise self._refused(error) from None
         kept, self._left = 0, list(due)
         for record in due:
+            if record not in followed:
+                self._left.remove(record)
+                continue
             if self._session.monotonic() > until:
                 _log.info("portal_pass_ended", collector=self.name, left=len(self._left))
                 break
             try:
                 kept += sum(keep(item) for item in self._of_ticket(record, followed[record]))
-            except FarSideError as error:
+            except (FarSideError, ConfigurationError) as error:
                 # One ticket that cannot be read keeps none of the others waiting.
                 _log.error("ticket_unread", collector=self.name, ticket=record, error=error.message)
             self._left.remove(record)
+            self._looked[record] = self._session.monotonic()
         if read_to is not None:
             with self._store.transaction() as tx:
                 tx.save_cursor(self.name, Cursor(read_to))
@@ -79,10 +84,10 @@ class RestCollector:
         for record, engagements in self._followed().items():
             try:
                 yield from (one for one in self._of_ticket(record, engagements) if one.identity not in received)
-            except FarSideError as error:
+            except (FarSideError, ConfigurationError) as error:
                 raise self._refused(error) from None
 
-    def _refused(self, error: FarSideError) -> BridgeError:
+    def _refused(self, error: BridgeError) -> BridgeError:
         """A portal that refuses to be read is as away as one that is down, and as loud; the others go on."""
         return TryLater(error.message, remedy=error.remedy, desk=self._desk)
 
@@ -96,10 +101,10 @@ class RestCollector:
 
     def _due(self, followed: dict[str, Engagement]) -> tuple[list[str], datetime | None]:
         """The tickets to look at, those left over first, and up to when the portal's changes are known then."""
+        self._looked = {record: at for record, at in self._looked.items() if record in followed}
         left = [record for record in self._left if record in followed]
         if not self._lists.has("changes"):
-            fresh = [record for record in followed if record not in left]
-            return [*left, *fresh], None
+            return self._in_order(left, followed), None
         with self._store.reading() as tx:
             cursor, now = tx.cursor(self.name), tx.now()
         begin = min(one.opened_at for one in followed.values())
@@ -107,11 +112,18 @@ class RestCollector:
         try:
             changed, at = self._lists.changed(since)
         except TooManyPages:
-            return [*left, *(record for record in followed if record not in left)], now
+            return self._in_order(left, followed), now
         records = {one.id for one in changed}
-        # One that was opened since then is new to us whatever the portal's clock says.
-        fresh = [record for record in followed if record in records and record not in left]
-        return [*left, *fresh], at or now
+        return self._in_order([*left, *records], self._overdue(followed)), at or now
+
+    def _overdue(self, followed: Iterable[str]) -> list[str]:
+        before = self._session.monotonic() - self._settings.look_every
+        return [record for record in followed if self._looked.get(record, before) <= before]
+
+    def _in_order(self, first: Iterable[str], then: Iterable[str]) -> list[str]:
+        """Each once; of the others those that were not looked at for longest come first."""
+        rest = sorted(then, key=lambda record: self._looked.get(record, 0.0))
+        return list(dict.fromkeys([*first, *rest]))
 
     # ── what is in them ──────────────────────────────────────────────────────────────────────────────────────────
 

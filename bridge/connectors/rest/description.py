@@ -131,6 +131,8 @@ class RestSettings:
     find_lag: float = 0.0
     #: seconds that changes are read again
     overlap: float = 120.0
+    #: seconds after which a ticket that is not among the changes is looked at: one that is gone changes no more
+    look_every: float = 900.0
     #: seconds after which a pass over the tickets ends and the rest waits for the next
     patience: float = 20.0
     #: the largest file that is fetched from there, bytes
