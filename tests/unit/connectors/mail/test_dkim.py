@@ -149,6 +149,12 @@ def test_a_signature_that_proves_nothing_says_why(key, change, reason):
     assert why(raw.replace(*change, 1), named(record(key))) == reason
 
 
+def test_a_signature_of_the_beginning_of_a_body_is_refused_although_it_is_right(key):
+    raw = signed(key, length=True)
+    assert dkim.verify(raw + b"#resolved\r\n", dnsfunc=lambda name, timeout=5: record(key))
+    assert why(raw, named(record(key))) == "body_signed_in_part"
+
+
 @pytest.mark.parametrize("missing", ["subject", "date"])
 def test_what_people_go_by_must_be_signed(key, missing):
     names = [name for name in ("from", "to", "subject", "date") if name != missing]
