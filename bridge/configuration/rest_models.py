@@ -107,7 +107,10 @@ class CallModel(Strict):
     """One request."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field("GET", description="The method of HTTP.")
-    path: str = Field(description="Template of what stands behind `url`; values in it are quoted.", min_length=1)
+    path: str = Field(
+        description="Template of what stands behind `url`, or behind the host if it begins with a slash.",
+        min_length=1,
+    )
     query: dict[str, str] = Field({}, description="Templates of query parameters; one that is None is left out.")
     headers: dict[str, str] = Field({}, description="Templates of headers.")
     body: BodyModel | None = Field(None, description="The body.")

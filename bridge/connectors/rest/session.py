@@ -189,9 +189,9 @@ class Session:
         return bytes(body)
 
     def _address(self, path: str) -> str:
-        """A path behind the portal's address; another host is never asked, for it would learn our secrets."""
+        """A path behind the portal's address, or from its root; no other host is asked: it would learn our secrets."""
         base = f"{self.settings.url}/"
-        address = urljoin(base, path) if "://" in path else base + path.lstrip("/")
+        address = urljoin(base, path) if "://" in path or path.startswith("/") else base + path
         if urlsplit(address)[:2] != urlsplit(base)[:2]:
             raise UntrustedAnswer(
                 f"{self.desk} names an address of another host", remedy="tell the desk, or use another kind of paging"
