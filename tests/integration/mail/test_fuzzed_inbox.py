@@ -28,7 +28,8 @@ SOURCE = "mail:INBOX"
 ENDS = {"applied", "filed", "dropped", "quarantined"}
 #: what each delivery changes, wherever it stands
 TRACE = re.compile(
-    rb"^(?:Return-Path|Received|X-[A-Za-z-]+|Delivered-To|Envelope-To|Status|Lines|Content-Length):[^\n]*\n(?:[ \t][^\n]*\n)*",
+    rb"^(?:Return-Path|Received|X-[A-Za-z-]+|Delivered-To|Envelope-To|Status|Lines|Content-Length):"
+    rb"[^\n]*\n(?:[ \t][^\n]*\n)*",
     re.IGNORECASE | re.MULTILINE,
 )
 ROWS = text("SELECT id, identity, raw, state, reason FROM inbox WHERE id > :after")
