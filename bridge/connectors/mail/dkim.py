@@ -1,6 +1,6 @@
 """DKIM signatures (RFC 6376; Ed25519: RFC 8463): whether a domain answers for a mail.
 
-dkimpy takes signatures apart and brings mails into canonical form; keys and signatures are cryptography's.
+dkimpy takes signatures apart and brings headers into canonical form; keys and signatures are cryptography's.
 Stricter than the RFC, which leaves it to the verifier: no `l=`, no rsa-sha1, no RSA key below 1024 bits, no key under
 test, From, Subject and Date signed, and no second instance of a field that an honest mail has once.
 """
@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -22,7 +23,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from dkim import select_headers
-from dkim.canonicalization import CanonicalizationPolicy, InvalidCanonicalizationPolicyError, Relaxed
+from dkim.canonicalization import (
+    CanonicalizationPolicy,
+    InvalidCanonicalizationPolicyError,
+    Relaxed,
+    correct_empty_body,
+)
 from dkim.util import InvalidTagValueList, parse_tag_value
 
 from bridge.connectors.mail.resolving import TextRecords
@@ -46,7 +52,8 @@ _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 _LONE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _NEXT_FIELD = re.compile(rb"\r\n(?![\t ])")
 _FIELD_NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}")
-_BLANKS = re.compile(rb"[\t ]+")
+_RELAXED = CanonicalizationPolicy.from_c_value(b"relaxed/relaxed")
+_SIMPLE = CanonicalizationPolicy.from_c_value(b"simple/simple")
 _SPACE = re.compile(rb"\s+")
 _DOMAIN = re.compile(rb"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+", re.IGNORECASE)
 
@@ -55,7 +62,7 @@ class NotGood(Exception):
     """A signature that proves nothing; its text says why, in one word of ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SignedMail:
     """A mail as its signatures see it: raw header fields, and the body with its lines ended by CRLF."""
 
@@ -72,7 +79,9 @@ class SignedMail:
         fields = _NEXT_FIELD.split(_LONE_LINE_FEED.sub(b"\r\n", header)) if header else []
         if len(fields) > _MOST_FIELDS:
             raise NotGood("header_too_long")
-        return cls(tuple(_named(field) for field in fields), _LONE_LINE_FEED.sub(b"\r\n", body))
+        if body.count(b"\n") != body.count(b"\r\n"):
+            body = _LONE_LINE_FEED.sub(b"\r\n", body)
+        return cls(tuple(_named(field) for field in fields), body)
 
     def signatures(self) -> Iterator[Signature]:
         """The signatures that can be read, topmost first."""
@@ -80,6 +89,16 @@ class SignedMail:
         for name, value in values[:_MOST_SIGNATURES]:
             if len(value) <= _LONGEST_SIGNATURE and (tags := _tags(value)) is not None:
                 yield Signature(self, (name, value), tags)
+
+    @cached_property
+    def relaxed(self) -> bytes:
+        """The digest of the body in its relaxed form."""
+        return hashlib.sha256(canonical_body(self.body, _RELAXED)).digest()
+
+    @cached_property
+    def simple(self) -> bytes:
+        """The digest of the body in its simple form."""
+        return hashlib.sha256(canonical_body(self.body, _SIMPLE)).digest()
 
     def repeats_a_field(self) -> bool:
         """Whether a field that occurs once occurs more often."""
@@ -145,8 +164,8 @@ class Signature:
         return tuple(name.strip().lower() for name in self.tags[b"h"].split(b":"))
 
     def _check_body(self) -> None:
-        body = canonical_body(self.mail.body, self._policy)
-        if hashlib.sha256(body).digest() != _decoded(self.tags[b"bh"]):
+        digest = self.mail.relaxed if self._policy.body_algorithm is Relaxed else self.mail.simple
+        if digest != _decoded(self.tags[b"bh"]):
             raise NotGood("body_altered")
 
     @property
@@ -176,11 +195,27 @@ def _named(field: bytes) -> HeaderField:
 
 
 def canonical_body(body: bytes, policy: CanonicalizationPolicy) -> bytes:
-    """A body in canonical form (RFC 6376, 3.4.3 and 3.4.4), in time that grows with its length alone."""
-    # The library looks for the end of each run of blanks from every blank in it: let it find runs of one only.
-    prepared = _BLANKS.sub(b" ", body) if policy.body_algorithm is Relaxed else body
-    canonical: bytes = policy.canonicalize_body(prepared)
+    """A body in canonical form (RFC 6376, 3.4.3 and 3.4.4), in time that grows with its length alone.
+
+    The library looks for the end of each run of blanks from every blank in it, and at empty lines one by one.
+    """
+    if policy.body_algorithm is not Relaxed:
+        return _with_one_end(body)
+    relaxed = body.replace(b"\t", b" ")
+    while b"  " in relaxed:
+        relaxed = relaxed.replace(b"  ", b" ")
+    canonical: bytes = correct_empty_body(_with_one_end(relaxed.replace(b" \r\n", b"\r\n")))
     return canonical
+
+
+def _with_one_end(body: bytes) -> bytes:
+    """Without the empty lines at the end, and with the end of a line there."""
+    if not body.endswith(b"\r\n"):
+        return body + b"\r\n"
+    text = len(body.rstrip(b"\r\n"))
+    # A CR of its own, which another follows, is a character like others: what it stands in is no empty line.
+    alone = body.rfind(b"\r\r", text)
+    return body[: alone + 1 if alone >= 0 else text] + b"\r\n"
 
 
 def signed_header(

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from dkim.canonicalization import CanonicalizationPolicy
 
-from bridge.connectors.mail.dkim import SignedMail, canonical_body, published_keys, signed_header
+from bridge.connectors.mail.dkim import SignedMail, published_keys, signed_header
 from bridge.connectors.mail.resolving import NamesAway, TextRecords
 from bridge.domain.errors import ConfigurationError
 from bridge.ports import CheckResult, CheckStatus
@@ -82,7 +82,7 @@ class DkimSigner:
         names = [
             one.lower().encode() for field in _FIELDS for one in [field] * (present.count(field.lower().encode()) + 1)
         ]
-        body = base64.b64encode(hashlib.sha256(canonical_body(mail.body, self._policy)).digest()).decode()
+        body = base64.b64encode(mail.relaxed).decode()
         value = self._tags(":".join(name.decode() for name in names), body, at)
         field = (b"DKIM-Signature", value.encode("ascii") + b"\r\n")
         signed = signed_header(mail.fields, tuple(names), field, self._policy)
