@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 
 from bridge.domain.errors import BridgeError, StoreUnavailable
-from bridge.ports import RawItem
+from bridge.ports import Collector, RawItem
+from bridge.sync.alarm import raise_alert
+from bridge.sync.restored import mailboxes_read
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
 
+NOT_COLLECTED = "not_collected"
+SILENCE = timedelta(minutes=15)
+"""For so long a far side may be away before people are told, once a day."""
+
 
 @dataclass
 class CollectReport:
-    """What one pass did; a mailbox that could not be reached is named and tried again at the next tick."""
+    """What one pass did; a far side that could not be reached is named and asked again at the next tick."""
 
     received: int = 0
     unreachable: list[str] = field(default_factory=list)
 
 
-def collect(around: Surroundings) -> CollectReport:
-    """Collect from every mailbox and portal."""
-    report = CollectReport()
+class Collecting:
+    """Collects from mailboxes and portals, each by itself: one that is away holds up none of the others."""
 
-    def keep(item: RawItem) -> bool:
-        with around.store.transaction() as tx:
-            new = tx.receive(item) is not None
-        report.received += new
-        return new
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        #: when the last complete pass over each began
+        self._begun: dict[str, datetime] = {}
 
-    for collector in around.collectors:
+    def collect(self, collectors: Sequence[Collector]) -> CollectReport:
+        """Collect from some of them, one after the other."""
+        report = CollectReport()
+        for collector in collectors:
+            self._collect(collector, report)
+        return report
+
+    def _collect(self, collector: Collector, report: CollectReport) -> None:
+        with self._around.store.reading() as tx:
+            began, away = tx.now(), tx.control(_away(collector))
+
+        def keep(item: RawItem) -> bool:
+            with self._around.store.transaction() as tx:
+                new = tx.receive(item) is not None
+            report.received += new
+            return new
+
         try:
             collector.collect(keep)
         except BridgeError as error:
@@ -39,4 +61,28 @@ def collect(around: Surroundings) -> CollectReport:
                 raise
             report.unreachable.append(collector.name)
             log.warning("collect_failed", collector=collector.name, error=error.code)
-    return report
+            self._is_away(collector, away, error)
+            return
+        if away is not None:
+            with self._around.store.transaction() as tx:
+                tx.set_control(_away(collector), None, "bridge")
+        self._begun[collector.name] = began
+        complete = [self._begun.get(one.name) for one in self._around.collectors]
+        if all(complete):
+            mailboxes_read(self._around, min(began for began in complete if began))
+
+    def _is_away(self, collector: Collector, away: str | None, error: BridgeError) -> None:
+        """Remember since when; after a while people are told."""
+        with self._around.store.transaction() as tx:
+            now = tx.now()
+            if away is None:
+                tx.set_control(_away(collector), now.isoformat(), "bridge")
+            elif now - datetime.fromisoformat(away) >= SILENCE:
+                text = f"nothing can be read from {collector.name} since {away}; nothing is lost: {error}"
+                cause = f"{collector.name}/{now.date().isoformat()}"
+                raise_alert(tx, self._around.instance, NOT_COLLECTED, text, cause=cause)
+
+
+def _away(collector: Collector) -> str:
+    """The control that tells since when a far side cannot be read."""
+    return f"away/{collector.name}"

@@ -12,12 +12,12 @@ import structlog
 
 from bridge.domain.delivery import DeliveryKind
 from bridge.mapping.notecommands import parse
-from bridge.ports import AttachmentEntry, JournalEntry, Stream, Transaction
+from bridge.ports import AttachmentEntry, Collector, JournalEntry, Stream, Transaction
 from bridge.sync import restored
 from bridge.sync.alarms import AlarmPerformer
 from bridge.sync.apply import apply
 from bridge.sync.chase import chase
-from bridge.sync.collect import CollectReport, collect
+from bridge.sync.collect import Collecting, CollectReport
 from bridge.sync.dispatch import Dispatcher
 from bridge.sync.engage import EngageReport, engage
 from bridge.sync.gone import look_for, look_where
@@ -61,6 +61,7 @@ class Cycle:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._collecting = Collecting(around)
         self._dispatcher = Dispatcher(
             around,
             {
@@ -111,12 +112,9 @@ class Cycle:
         look_where(self._around, report.found, report.cases)
         return look_for(self._around, report.missing, again=True)
 
-    def collect(self) -> CollectReport:
-        """Bring in what desks sent."""
-        report = collect(self._around)
-        if not report.unreachable:
-            restored.mailboxes_read(self._around)
-        return report
+    def collect(self, collectors: Sequence[Collector] | None = None) -> CollectReport:
+        """Bring in what desks sent: from all of them, or from some."""
+        return self._collecting.collect(self._around.collectors if collectors is None else collectors)
 
     def work(self, *, stop: Callable[[], bool] = lambda: False) -> dict[str, int]:
         """Decide on what arrived and deliver what was decided."""

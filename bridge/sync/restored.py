@@ -71,11 +71,11 @@ def _is_read(cursor: Cursor | None, restored: Restored) -> bool:
     return cursor is not None and cursor.watermark >= restored.read_to
 
 
-def mailboxes_read(around: Surroundings) -> None:
-    """Remember that every mailbox was read since the restore."""
+def mailboxes_read(around: Surroundings, since: datetime) -> None:
+    """Remember that every mailbox and portal was read since the restore; the first of these passes began `since`."""
     with around.store.reading() as tx:
         restored = catching_up(tx)
-    if restored is not None and not restored.collected:
+    if restored is not None and not restored.collected and since >= restored.at:
         with around.store.transaction() as tx:
             tx.set_control(RESTORED, replace(restored, collected=True).as_text(), "bridge")
 

@@ -1,7 +1,7 @@
 """The service: APScheduler ticks, the steps do the work, SIGTERM drains.
 
-Of several replicas one pulls each source and one collects (leadership by the store); every replica applies and
-dispatches, because cases and lanes are guarded one by one.
+Of several replicas one pulls each source and one collects from each far side (leadership by the store); every replica
+applies and dispatches, because cases and lanes are guarded one by one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge.domain.errors import BridgeError, StoreNotWritable
-from bridge.ports import Store, Watch
+from bridge.ports import Collector, Store, Watch
 from bridge.sync.cycle import Cycle, steps
 from bridge.sync.replicas import Replica
 from bridge.sync.surroundings import Surroundings
@@ -48,7 +48,7 @@ class Service:
         self._collect_every = collect_every
         self._replica = replica
         self._watches = watches
-        self._collecting = threading.Lock()
+        self._bells = {collector.name: threading.Event() for collector in around.collectors}
         self._stopping = threading.Event()
         self._failures: list[StoreNotWritable] = []
 
@@ -63,21 +63,26 @@ class Service:
             self._guarded("start", step)()
         scheduler = self._scheduler()
         scheduler.start()
-        collect = self._guarded("collect", self._led("collect", self._collect))
-        watching = [
-            threading.Thread(target=one.watch, args=(collect, self._stopping), daemon=True) for one in self._watches
+        collecting = [
+            threading.Thread(target=self._collect, args=(one,), name=f"collect/{one.name}")
+            for one in self._around.collectors
         ]
-        for thread in watching:
+        watching = [
+            threading.Thread(target=one.watch, args=(self._ring, self._stopping), daemon=True) for one in self._watches
+        ]
+        for thread in (*collecting, *watching):
             thread.start()
         log.info("service_started", worker=self._around.worker, jobs=[job.id for job in scheduler.get_jobs()])
         self._stopping.wait()
         log.info("service_draining")
         scheduler.shutdown(wait=True)
+        self._ring()
+        for thread in collecting:
+            thread.join()
         for thread in watching:
+            # One that still speaks to its server has nothing under way that could be lost.
             thread.join(_GOODBYE)
-        with self._collecting:
-            # A watch that still speaks to its server has nothing under way that could be lost.
-            self._leave()
+        self._leave()
         log.info("service_stopped")
         if self._failures:
             raise self._failures[0]
@@ -106,7 +111,7 @@ class Service:
     def _scheduler(self) -> BackgroundScheduler:
         jobs: dict[str, tuple[float, Callable[[], Any]]] = {
             **{name: (every, self._led(name, do)) for name, (every, do) in steps(self._cycle, self._around).items()},
-            "collect": (self._collect_every, self._led("collect", self._collect)),
+            "collect": (self._collect_every, self._ring),
             "work": (self._tick, lambda: self._cycle.work(stop=self._stopping.is_set)),
             "beat": (self._replica.every.total_seconds(), self._replica.beat),
             "share": (self._tick, self._replica.share),
@@ -122,10 +127,19 @@ class Service:
             )
         return scheduler
 
-    def _collect(self) -> None:
-        # Not passed over while another pass is under way: it may have looked before the mail came that is told of now.
-        with self._collecting:
-            self._cycle.collect()
+    def _ring(self) -> None:
+        """There may be something to collect. What is told of during a pass makes another: it may have looked before."""
+        for bell in self._bells.values():
+            bell.set()
+
+    def _collect(self, collector: Collector) -> None:
+        """Collect from one far side whenever it rings, until stopped: no other waits for it."""
+        name, bell = f"collect:{collector.name}", self._bells[collector.name]
+        tick = self._guarded(name, self._led(name, lambda: self._cycle.collect([collector])))
+        while not self._stopping.is_set():
+            bell.wait()
+            bell.clear()
+            tick()
 
     def _leave(self) -> None:
         try:
