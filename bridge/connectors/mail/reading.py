@@ -31,6 +31,8 @@ from bridge.ports import Authenticity, Correspondence, Desks, MailKind, ReadAtta
 _log = structlog.get_logger(__name__)
 #: clocks differ by less: a Date this little before the opening, or the last report, is the error of one
 _SKEW = timedelta(minutes=15)
+#: a mail server's clock is nearer to ours, but its times of arrival are whole seconds (RFC 9051, 2.3.3)
+_ARRIVAL = timedelta(minutes=1)
 _TOO_GRAVE_FOR_DOUBT = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
 
 
@@ -306,4 +308,4 @@ def _contradicts_arrival(at: datetime, received_at: datetime, engagement: Engage
     The report may have come by a link, told by our clock, or from another of the desk's machines.
     """
     last = engagement.last_report_at
-    return last is not None and last - _SKEW < at < last <= received_at
+    return last is not None and last - _SKEW < at < last <= received_at + _ARRIVAL

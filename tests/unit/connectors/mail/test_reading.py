@@ -161,6 +161,11 @@ def test_what_ends_the_work_is_not_taken_from_a_mail_that_may_be_older(text):
     assert (reading.verdict, reading.reasons[0]) == ("quarantine", "perhaps_older_than_the_last_report")
 
 
+def test_a_mail_of_the_same_moment_as_the_last_report_is_not_older():
+    reading = said_after("#progress: We look into it.", RECEIVED + timedelta(microseconds=999_999))
+    assert (reading.verdict, reading.ordered) == ("apply", False)
+
+
 def test_a_date_far_behind_the_last_report_makes_it_older():
     last = SENT + timedelta(minutes=15)
     reading = said_after("#resolved: Done.", last, received_at=last + timedelta(minutes=1))
@@ -168,7 +173,7 @@ def test_a_date_far_behind_the_last_report_makes_it_older():
 
 
 def test_a_mail_that_came_before_the_last_report_is_older_whatever_the_clocks_say():
-    reading = said_after("#resolved: Done.", RECEIVED + timedelta(seconds=1))
+    reading = said_after("#resolved: Done.", RECEIVED + timedelta(seconds=61))
     assert (reading.verdict, reading.ordered, reading.at) == ("apply", True, SENT)
 
 
