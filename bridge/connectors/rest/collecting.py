@@ -113,7 +113,7 @@ class RestCollector:
             changed, at = self._lists.changed(since)
         except TooManyPages:
             return self._in_order(left, followed), now
-        records = {one.id for one in changed}
+        records = [one.id for one in changed]
         return self._in_order([*left, *records], self._overdue(followed)), at or now
 
     def _overdue(self, followed: Iterable[str]) -> list[str]:

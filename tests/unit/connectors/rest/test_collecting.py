@@ -1,0 +1,282 @@
+"""Collecting from a portal: each thing once, only from tickets of ours, and never for ever."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from bridge.connectors.rest.collecting import RestCollector
+from bridge.connectors.rest.lists import Item, TooManyPages
+from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
+from bridge.domain.engagement import Engagement
+from bridge.domain.errors import FarSideError, NotFound, TryLater
+from bridge.domain.ids import DeskName, EngagementId, Reference, SysId
+from tests.unit.connectors.rest.describing import described
+
+DESK = DeskName("portal")
+NOW = datetime(2026, 7, 21, 9, 0, tzinfo=UTC)
+
+
+def engagement(record="7", **changes):
+    values = {
+        "id": EngagementId(f"e{record}"),
+        "reference": Reference("ABCDEFGHJK"),
+        "case": SysId("c"),
+        "case_number": "CS1",
+        "desk": DESK,
+        "round": 1,
+        "agreement_version": 1,
+        "opened_at": NOW - timedelta(hours=1),
+        "desk_record": record,
+    }
+    return Engagement(**{**values, **changes})
+
+
+@dataclass
+class Remembered:
+    """The part of a store that a collector uses, and the inbox behind it."""
+
+    engagements: list = field(default_factory=lambda: [engagement()])
+    sent: list = field(default_factory=list)
+    items: dict = field(default_factory=dict)
+    cursors: dict = field(default_factory=dict)
+
+    @contextmanager
+    def reading(self):
+        yield self
+
+    transaction = reading
+
+    def now(self):
+        return NOW
+
+    def followed(self, desk, since):
+        return tuple(self.engagements)
+
+    def cursor(self, name):
+        return self.cursors.get(name)
+
+    def save_cursor(self, name, cursor):
+        self.cursors[name] = cursor
+
+    def deliveries(self, *, engagement):
+        return tuple(self.sent)
+
+    def received(self, source, identities):
+        return frozenset(identities) & frozenset(self.items)
+
+    def keep(self, item):
+        new = item.identity not in self.items
+        self.items.setdefault(item.identity, orjson.loads(item.raw))
+        return new
+
+
+@dataclass
+class Portal:
+    """Tickets, as `Lists` and `Session` would show them."""
+
+    settings: object = field(default_factory=described)
+    tickets: dict = field(
+        default_factory=lambda: {"7": {"id": "7", "status": "new", "updated": "2026-07-21T08:00:00Z"}}
+    )
+    said: dict = field(default_factory=dict)
+    stored: dict = field(default_factory=dict)
+    changes: list = field(default_factory=list)
+    asked: list = field(default_factory=list)
+    time: float = 0.0
+    #: seconds that looking at a ticket takes
+    slow: float = 0.0
+    without: set = field(default_factory=set)
+
+    def has(self, name):
+        return name in self.settings.requests and name not in self.without
+
+    def changed(self, since):
+        self.asked.append(("changed", since))
+        if isinstance(self.changes, Exception):
+            raise self.changes
+        return [item(id=record) for record in self.changes], NOW
+
+    def ticket(self, record):
+        self.asked.append(("ticket", record))
+        self.time += self.slow
+        if isinstance(self.tickets[record], Exception):
+            raise self.tickets[record]
+        return Item(self.tickets[record], self.tickets[record])
+
+    def messages(self, record):
+        return [item(**one) for one in self.said.get(record, [])]
+
+    def message(self, record, one):
+        return one
+
+    def files(self, record):
+        return [item(**one) for one in self.stored.get(record, [])]
+
+    about_file = message
+
+    def file(self, record, one):
+        self.asked.append(("file", one.id))
+        return b"content"
+
+    def monotonic(self):
+        return self.time
+
+    def now(self):
+        return NOW
+
+
+def item(**parts):
+    return Item(parts, parts)
+
+
+@pytest.fixture
+def store():
+    return Remembered()
+
+
+@pytest.fixture
+def portal():
+    return Portal()
+
+
+@pytest.fixture
+def collector(store, portal):
+    return RestCollector(DESK, portal, portal, store)
+
+
+def test_a_status_a_comment_and_a_file_come_once_each_words_before_the_status(collector, store, portal):
+    portal.said["7"] = [{"id": "1", "author": "jo", "text": "Hello", "public": True}]
+    portal.stored["7"] = [{"id": "5", "author": "jo", "name": "a.txt", "size": "7"}]
+    assert collector.collect(store.keep) == 3
+    assert [told["kind"] for told in store.items.values()] == ["comment", "file", "status"]
+    assert list(store.items) == ["comment/7/1", "file/7/5", "status/7/new/2026-07-21T08:00:00Z"]
+    portal.changes = ["7"]
+    assert collector.collect(store.keep) == 0
+    assert portal.asked.count(("file", "5")) == 1
+
+
+def test_what_we_wrote_what_is_private_and_a_known_status_are_not_collected(collector, store, portal):
+    portal.said["7"] = [
+        {"id": "1", "author": "bridge", "text": "ours"},
+        {"id": "2", "author": "jo", "text": "for us alone", "public": False},
+    ]
+    portal.stored["7"] = [{"id": "5", "author": "bridge", "name": "ours.txt"}]
+    store.engagements = [engagement(desk_status="new")]
+    assert collector.collect(store.keep) == 0
+    assert store.items == {}
+
+
+def test_a_file_that_is_too_large_is_told_and_not_fetched(collector, store, portal):
+    portal.stored["7"] = [{"id": "5", "author": "jo", "name": "a.iso", "size": str(10**10)}]
+    collector.collect(store.keep)
+    assert "content" not in store.items["file/7/5"]["file"]
+    assert store.items["file/7/5"]["left_out"] == "more than 10000000 bytes"
+    assert ("file", "5") not in portal.asked
+
+
+def test_changes_are_asked_for_from_where_they_were_read_to_with_an_overlap(collector, store, portal):
+    collector.collect(store.keep)
+    collector.collect(store.keep)
+    first, second = [since for what, since in portal.asked if what == "changed"]
+    assert first == NOW - timedelta(hours=1, seconds=120)
+    assert second == NOW - timedelta(seconds=120)
+
+
+def test_tickets_of_others_are_not_looked_at_and_ours_only_when_they_changed_or_it_is_time(collector, store, portal):
+    portal.changes = ["7", "8"]
+    collector.collect(store.keep)
+    portal.changes = []
+    collector.collect(store.keep)
+    assert [record for what, record in portal.asked if what == "ticket"] == ["7"]
+    portal.time += 901
+    collector.collect(store.keep)
+    assert [record for what, record in portal.asked if what == "ticket"] == ["7", "7"]
+
+
+def test_nobody_is_asked_while_no_ticket_is_ours(collector, store, portal):
+    store.engagements = []
+    assert collector.collect(store.keep) == 0
+    assert portal.asked == []
+
+
+def test_a_pass_ends_when_its_time_is_over_and_the_rest_comes_first_in_the_next(collector, store, portal):
+    records = [str(number) for number in range(1, 7)]
+    portal.tickets = {one: {"id": one, "status": "new", "updated": one} for one in records}
+    store.engagements = [engagement(one) for one in records]
+    portal.changes, portal.slow = records, 8.0
+    collector.collect(store.keep)
+    assert [record for what, record in portal.asked if what == "ticket"] == ["1", "2", "3"]
+    portal.changes = []
+    collector.collect(store.keep)
+    assert [record for what, record in portal.asked if what == "ticket"] == records
+
+
+@pytest.mark.parametrize("how", ["no changes", "too many changes"])
+def test_where_changes_do_not_tell_each_ticket_is_looked_at(collector, store, portal, how):
+    if how == "no changes":
+        portal.without.add("changes")
+    else:
+        portal.changes = TooManyPages("too many")
+    collector.collect(store.keep)
+    collector.collect(store.keep)
+    assert [record for what, record in portal.asked if what == "ticket"] == ["7", "7"]
+
+
+def test_a_ticket_that_is_gone_or_is_another_now_is_told_once(collector, store, portal):
+    portal.without.add("changes")
+    portal.tickets = {"7": NotFound("not there"), "8": {"id": "9", "status": "open"}}
+    store.engagements = [engagement("7"), engagement("8")]
+    assert [collector.collect(store.keep), collector.collect(store.keep)] == [2, 0]
+    assert list(store.items) == ["gone/7", "moved/8/9"]
+
+
+def test_a_ticket_that_cannot_be_read_keeps_none_of_the_others_waiting(collector, store, portal):
+    portal.without.add("changes")
+    portal.tickets["6"] = FarSideError("no right to see it")
+    store.engagements = [engagement("6"), engagement("7")]
+    assert collector.collect(store.keep) == 1
+
+
+def test_a_portal_that_refuses_to_be_asked_is_away_and_what_it_changed_is_asked_for_again(collector, store, portal):
+    portal.changes = FarSideError("no right")
+    with pytest.raises(TryLater, match="no right"):
+        collector.collect(store.keep)
+    assert store.cursors == {}
+
+
+def test_a_status_that_our_message_has_set_is_known_as_ours_once(collector, store, portal):
+    portal.without.add("changes")
+    store.engagements = [engagement(desk_status="solved")]
+    payload = {"kind": "reject"}
+    store.sent = [Delivery("d1", DeliveryKind.MESSAGE, DESK, "lane", payload, status=DeliveryStatus.DONE)]
+    portal.tickets["7"] = {"id": "7", "status": "open", "updated": "1"}
+    collector.collect(store.keep)
+    assert store.items["status/7/open/by/d1"]["ours"] is True
+    store.engagements = [engagement(desk_status="new")]
+    portal.tickets["7"] = {"id": "7", "status": "open", "updated": "2"}
+    collector.collect(store.keep)
+    assert store.items["status/7/open/2"]["ours"] is False
+
+
+def test_a_status_that_nobody_explained_is_told_once_however_often_the_ticket_changes(collector, store, portal):
+    portal.without.add("changes")
+    for updated in ("1", "2"):
+        portal.tickets["7"] = {"id": "7", "status": "mystery", "updated": updated}
+        collector.collect(store.keep)
+    assert list(store.items) == ["status/7/mystery"]
+
+
+def test_what_was_overlooked_is_what_never_came(collector, store, portal):
+    portal.said["7"] = [{"id": "1", "author": "jo", "text": "Hello"}]
+    found = list(collector.overlooked({"status/7/new/2026-07-21T08:00:00Z"}, NOW))
+    assert [one.identity for one in found] == ["comment/7/1"]
+    assert store.items == {}
+
+
+def test_the_newest_engagement_of_a_ticket_counts(collector, store, portal):
+    older = engagement(desk_status="", opened_at=NOW - timedelta(days=2))
+    store.engagements = [engagement(desk_status="new"), replace(older, id=EngagementId("old"))]
+    assert collector.collect(store.keep) == 0
