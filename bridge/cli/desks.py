@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli.failures import ExitCode
 from bridge.cli.options import AsJson, OfCase, OfDesk
 from bridge.cli.output import print_json, print_lines, print_rows
 from bridge.cli.session import Session, case_named, change, desk_named, session_of
@@ -14,8 +15,10 @@ from bridge.domain.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bridge.connectors.rest_desk import RestDesk
     from bridge.domain.agreement import Desk
-    from bridge.ports import Transaction
+    from bridge.domain.ids import DeskName
+    from bridge.ports import Json, Transaction
     from bridge.settings import Configuration
 
 Everything = Annotated[bool, typer.Option("--all", help="Everything: ServiceNow and all desks.")]
@@ -27,16 +30,12 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     desks = typer.Typer(help="The configured desks.", no_args_is_help=True)
     desks.command("list", epilog="Example: cpsd-bridge desks list --json")(list_)
-    desks.callback()(_topic)
+    desks.command("test", epilog="Example: cpsd-bridge desks test dcc-service-desk --yes")(try_)
     app.add_typer(desks, name="desks")
     app.command(epilog='Example: cpsd-bridge pause --desk dcc-service-desk --reason "their mail server is moved"')(
         pause
     )
     app.command(epilog="Example: cpsd-bridge resume --engaging")(resume)
-
-
-def _topic() -> None:
-    """Keep `desks list` two words although it is the only one."""
 
 
 def list_(context: typer.Context, as_json: AsJson = False) -> None:
@@ -49,6 +48,82 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         print_json(rows)
     else:
         print_rows(list(rows[0]), rows)
+
+
+def try_(
+    context: typer.Context,
+    desk: Annotated[str, typer.Argument(help="A desk with method: rest.", metavar="DESK")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking: it writes into the desk's system.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Try a desk's REST API on a ticket made for it: open, find, say, read back, withdraw, each request shown.
+
+    Ends with 0 if everything worked, with 1 if something did not.
+    """
+    from bridge.connectors.rest_desk import RestDesk
+
+    session = session_of(context)
+    configuration = session.configuration()
+    name = desk_named(configuration, desk).name
+    _ask(configuration, desk, yes=yes)
+    with session.application() as application:
+        connector = application.portals.get(name)
+        if not isinstance(connector, RestDesk):
+            raise UsageError(f"{desk} is not reached through a REST API that is described", remedy="see desks list")
+        with application.store.transaction() as tx:
+            session.record(tx, "desks test", {}, desk=name)
+        steps = _walked(connector, name)
+    if as_json:
+        print_json({"ok": all(step["ok"] for step in steps), "steps": steps})
+    else:
+        _print_steps(steps)
+    if not all(step["ok"] for step in steps):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _ask(configuration: Configuration, desk: str, *, yes: bool) -> None:
+    """Raises `UsageError` unless somebody wants a ticket to be made; in production that is said beforehand."""
+    import sys
+
+    from bridge.settings import Environment
+
+    if yes:
+        return
+    if configuration.environment is Environment.PRODUCTION or not sys.stdin.isatty():
+        raise UsageError(f"this opens a ticket in the system of {desk}", remedy="write --yes if that is meant")
+    typer.confirm(f"Open a ticket in the system of {desk}, and withdraw it?", abort=True)
+
+
+def _walked(connector: RestDesk, name: DeskName) -> list[dict[str, Json]]:
+    import secrets
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from bridge.cli.output import counting
+    from bridge.connectors.rest.trial import Trial
+
+    steps: list[dict[str, Json]] = []
+    with counting(f"Trying {name}") as told:
+        for step in Trial(connector, name, secrets.token_bytes(16), datetime.now(UTC)).walk():
+            steps.append(asdict(step))
+            told(len(steps), None)
+    return steps
+
+
+def _print_steps(steps: list[dict[str, Json]]) -> None:
+    import json
+
+    for step in steps:
+        print_lines(f"{'ok    ' if step['ok'] else 'FAILED'} {step['name']}: {step['detail']}")
+        if step["remedy"]:
+            print_lines(f"       {step['remedy']}")
+        for one in step["exchanges"]:
+            query = "&".join(f"{key}={value}" for key, value in one["query"].items())
+            print_lines(f"       > {one['method']} {one['path']}{'?' if query else ''}{query}")
+            if one["body"] is not None:
+                print_lines(f"         {json.dumps(one['body'], ensure_ascii=False)}")
+            answer = " ".join(one["answer"].split())
+            print_lines(f"       < {one['status'] or 'no answer'} {answer}")
 
 
 def _rows(tx: Transaction, configuration: Configuration) -> list[dict[str, object]]:

@@ -52,7 +52,7 @@ class RestDesk:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._desk = desk
-        self._settings = settings
+        self.settings = settings
         self._store = store
         self.session = Session(desk, settings, signer(settings.auth), clock=clock, monotonic=monotonic, sleep=sleep)
         self.lists = Lists(self.session)
@@ -61,7 +61,7 @@ class RestDesk:
 
     def freeze(self, message: OutboundMessage, at: datetime) -> Frozen:
         """Every request that carries the message, rendered; nobody is asked."""
-        return Frozen(planned(message, self._settings, at), "", (urlsplit(self._settings.url).hostname or "",))
+        return Frozen(planned(message, self.settings, at), "", (urlsplit(self.settings.url).hostname or "",))
 
     def send(self, frozen: Frozen, attempt: int) -> Receipt:
         return self._sending.send(frozen, attempt)
@@ -87,7 +87,7 @@ class RestDesk:
             remedy = "let rest.requests.find search for {{ reference }} or {{ mark }} and nothing else"
             yield CheckResult(name, CheckStatus.FAILED, "the search finds tickets that are not ours", remedy)
             return
-        yield CheckResult(name, CheckStatus.OK, self._settings.url)
+        yield CheckResult(name, CheckStatus.OK, self.settings.url)
 
     def close(self) -> None:
         self.session.close()

@@ -1,11 +1,14 @@
 """A whole engagement with desks that people work at in a system of their own, reached by its REST API."""
 
 import base64
+import json
 from contextlib import contextmanager
 
 import requests
+from typer.testing import CliRunner
 
-from tests.acceptance.corresponding import PATIENCE, bridge_to
+from bridge.cli import program
+from tests.acceptance.corresponding import DESK, PATIENCE, bridge_to
 
 FILE = {"attachments": {"max": "1MB", "types": ["txt", "csv"]}}
 
@@ -43,8 +46,8 @@ class Jo:
 
 
 @contextmanager
-def engaged(request_tracker, folder, template, **rest):
-    """A bridge with Request Tracker as its desk, an engaged case, and the ticket."""
+def bridge_with(request_tracker, folder, template, **rest):
+    """A bridge with Request Tracker as its desk."""
     queue, user = request_tracker.new_queue(), request_tracker.new_user()
     described = {
         "preset": "request-tracker",
@@ -55,10 +58,17 @@ def engaged(request_tracker, folder, template, **rest):
         **rest,
     }
     with bridge_to(queue, folder, template, method={"rest": described}, share=FILE) as bridge:
+        yield bridge
+
+
+@contextmanager
+def engaged(request_tracker, folder, template, **rest):
+    """The same, with an engaged case, and its ticket."""
+    with bridge_with(request_tracker, folder, template, **rest) as bridge:
         bridge.raise_case()
         assert bridge.once()["engaged"] == 1
-        (ticket,) = queue.tickets()
-        yield bridge, queue, ticket
+        (ticket,) = bridge.queue.tickets()
+        yield bridge, bridge.queue, ticket
 
 
 def test_a_case_goes_to_a_ticket_is_answered_there_resolved_confirmed_and_accepted(
@@ -145,3 +155,27 @@ def test_a_status_of_which_nobody_said_what_it_means_and_a_merged_ticket_go_to_a
         waiting = bridge.command("quarantine", "list")
         assert [item["reason"] for item in waiting] == ["unknown_status", "ticket_moved"]
         assert bridge.engagement().state.value == "awaiting_information"
+
+
+def test_a_desk_is_tried_on_a_ticket_of_its_own_before_it_is_used(request_tracker, tmp_path, sqlite_template):
+    with bridge_with(request_tracker, tmp_path, sqlite_template) as bridge:
+        told = bridge.command("desks", "test", DESK, "--yes")
+        assert [step["name"] for step in told["steps"] if not step["ok"]] == []
+        assert len(told["steps"]) == 8
+        (ticket,) = bridge.queue.tickets()
+        assert bridge.queue.ticket(ticket)["Status"] == "rejected"
+        shown = json.dumps(told)
+        assert f"ticket/{ticket}/correspond" in shown
+        assert request_tracker.password not in shown
+
+        # Nothing is written there without being asked for, and what is wrong is told with what to do.
+        refused = CliRunner().invoke(program(), ["--config", str(tmp_path / "config"), "desks", "test", DESK])
+        assert refused.exit_code == 2
+        assert "write --yes" in refused.stderr
+        assert bridge.queue.tickets() == [ticket]
+        desk = tmp_path / "config" / "desks" / f"{DESK}.yaml"
+        desk.write_text(desk.read_text().replace('"ours": ["', '"statuses": {"rejected": "none"}, "ours": ["not-'))
+        failed = CliRunner().invoke(program(), ["--config", str(tmp_path / "config"), "desks", "test", DESK, "--yes"])
+        assert failed.exit_code == 1
+        assert "FAILED read the ticket back: what the bridge has said counts as the desk's" in failed.stdout
+        assert "add them to ours:" in failed.stdout

@@ -126,7 +126,7 @@ class Session:
 
     def unsigned(self, request: Request) -> tuple[requests.Response, bytes]:
         """A request of the login's own. Raises as a write."""
-        return self._exchange(request, {}, writing=True, limit=_LARGEST_ANSWER)
+        return self._exchange(request, {}, writing=True, limit=_LARGEST_ANSWER, shown=False)
 
     def _trusted(self, request: Request, *, writing: bool, json: bool, limit: int = _LARGEST_ANSWER) -> Answer:
         signature = self._signer.sign(self)
@@ -142,7 +142,7 @@ class Session:
         return Answer(payload, content, response.headers, link, _date(response))
 
     def _exchange(
-        self, request: Request, signature: Signature, *, writing: bool, limit: int
+        self, request: Request, signature: Signature, *, writing: bool, limit: int, shown: bool = True
     ) -> tuple[requests.Response, bytes]:
         self._pace.wait()
         settings = self.settings
@@ -166,10 +166,10 @@ class Session:
         else:
             if response.status_code == 429:
                 self._pace.close(retry_after(response, now=self._clock.now()) or 0.0)
-            if self.seen is not None:
+            if self.seen is not None and shown:
                 self.seen(request, response.status_code, content[:_SHOWN].decode(errors="replace"))
             return response, content
-        if self.seen is not None:
+        if self.seen is not None and shown:
             self.seen(request, None, failure.message)
         # Raised where nothing is handled any more: the exception holds the request, and that its secrets.
         raise failure
