@@ -155,6 +155,7 @@ def _desk(name: str, address: str) -> dict[str, Any]:
             },
             "hours": {"calendar": "england-wales", "open": "Mon-Fri 08:00-18:00", "major_incidents": "24x7"},
             "respond_within": {"P1": "30m", "P2": "2h", "P3": "1bd", "P4": "2bd"},
+            "accept": {"attachments": {"max": "10MB", "types": ["csv", "pdf", "png", "txt"]}},
             "needs": ["impact_statement", "references"],
             "update_on": ["priority", "short_description"],
             "push": {

@@ -26,6 +26,8 @@ class Reply:
     layout: Layout = "gmail"
     #: sent by the desk's ticketing system, with the header that says so (RFC 3834)
     automatic: bool = False
+    #: name and contents of a file that goes with it
+    file: tuple[str, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ def write(reply: Reply, original: Message, writer: Writer, at: datetime) -> Emai
         return _unfolded(mail)
     mail["Subject"] = subject if _REPLY.match(subject) else f"RE: {subject}"
     _LAYOUTS[reply.layout](mail, text, original, writer)
+    if reply.file is not None:
+        name, content = reply.file
+        mail.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
     return _unfolded(mail)
 
 

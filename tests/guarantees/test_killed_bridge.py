@@ -21,12 +21,16 @@ KILLS = 50
 SOAK_KILLS = int(os.environ.get("CPSD_SOAK_KILLS", "200"))
 OURS = {"method": "PATCH", "body_regex": "cpsd:"}
 TOGETHER = {"path_regex": "/batch$"}
+FILES = {"method": "POST", "path_regex": "/attachment/file"}
 #: now and then the server commits after the client gave up (its timeout is 0.6 s, 1.2 s for writes that go together) or
 #: died, the answer is lost, or only some of the writes are carried out
 FAULTS = (
     {"match": {**OURS, "rate": 0.2}, "fault": {"kind": "slow", "seconds": 0.95}},
     {"match": {**OURS, "rate": 0.04}, "fault": {"kind": "commit_after_client_gone"}},
     {"match": {**OURS, "rate": 0.04}, "fault": {"kind": "lost_after_commit"}},
+    {"match": {**FILES, "rate": 0.2}, "fault": {"kind": "slow", "seconds": 0.95}},
+    {"match": {**FILES, "rate": 0.1}, "fault": {"kind": "commit_after_client_gone"}},
+    {"match": {**FILES, "rate": 0.1}, "fault": {"kind": "lost_after_commit"}},
     {"match": {**TOGETHER, "rate": 0.1}, "fault": {"kind": "slow", "seconds": 1.5}},
     {"match": {**TOGETHER, "rate": 0.04}, "fault": {"kind": "commit_after_client_gone"}},
     {"match": {**TOGETHER, "rate": 0.04}, "fault": {"kind": "lost_after_commit"}},

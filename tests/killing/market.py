@@ -33,11 +33,13 @@ QUICK = Pace(
 PATIENT = replace(QUICK, client_timeout=30.0, margin=15.0)
 RESOLVER = "priya.shah"
 
+TRACE = b"mpan,read\n1200050007920,17\n"
+
 PLAIN: Script = {
     "open": (
         (
             Reply("#acknowledge {reference}\nWe look into it."),
-            Reply("#resolved: The job was restarted.", after=0.1),
+            Reply("#resolved: The job was restarted.", after=0.1, file=("trace.csv", TRACE)),
         ),
     )
 }
@@ -187,12 +189,15 @@ def market(
 
 
 def assert_written_once(found: Market) -> None:
-    """No journal entry and no resolution is written twice, whoever died and whatever was lost."""
+    """No journal entry, no resolution and no file is written twice, whoever died and whatever was lost."""
     notes: collections.Counter[tuple[str, str]] = collections.Counter()
     resolutions: collections.Counter[str] = collections.Counter()
+    files: collections.Counter[str] = collections.Counter()
     for effect in found.effects():
         if effect["user"] != "cpsd.bridge":
             continue
+        if effect["table"] == "sys_attachment":
+            files[effect["changes"]["table_sys_id"][1]] += 1
         for entry in effect["journal"]:
             notes[effect["sys_id"], entry["value"]] += 1
         if effect["changes"].get("state", ["", ""])[1] == "6":
@@ -202,6 +207,9 @@ def assert_written_once(found: Market) -> None:
     assert not [key for key, count in resolutions.items() if count > 1], "a case was resolved twice"
     resolved = {case.sys_id for case in found.cases if case.case_state == "resolved"}
     assert resolved == set(resolutions), "every confirmed case, and no other, was resolved"
+    assert set(files.values()) <= {1}, "a file was stored twice"
+    if any(part.get_filename() for desk in found.desks.values() for mail in desk.sent for part in mail.walk()):
+        assert resolved == set(files), "the file that came with a resolution is in its case"
 
 
 def assert_each_message_under_one_identity(found: Market) -> None:
