@@ -195,6 +195,7 @@ class Application:
                 retry_base=delivery.retry_first,
                 retry_cap=delivery.retry_longest,
                 most_attempts=delivery.max_attempts,
+                most_repeats=delivery.max_repeats,
                 breaker_after=delivery.breaker_after,
                 breaker_pause=delivery.breaker_pause,
             ),

@@ -323,6 +323,8 @@ class DeliverySettings:
     retry_longest: timedelta
     #: attempts after which a delivery becomes a dead letter
     max_attempts: int
+    #: attempts of unknown end at a mail before it becomes one: each may have arrived
+    max_repeats: int
     #: failures in a row that open a desk's breaker, and for how long
     breaker_after: int
     breaker_pause: timedelta

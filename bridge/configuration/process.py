@@ -237,6 +237,7 @@ def build_delivery(model: DeliveryModel) -> DeliverySettings:
         retry_first=model.retry_first,
         retry_longest=model.retry_longest,
         max_attempts=model.max_attempts,
+        max_repeats=model.max_repeats,
         breaker_after=model.breaker_after,
         breaker_pause=model.breaker_pause,
     )

@@ -267,7 +267,14 @@ class DeliveryModel(Strict):
     )
     retry_first: PositiveDuration = Field(timedelta(seconds=5), description="First wait before another attempt.")
     retry_longest: PositiveDuration = Field(timedelta(minutes=15), description="Longest wait before another attempt.")
-    max_attempts: int = Field(50, description="Failed attempts that make a dead letter.", ge=1)
+    max_attempts: int = Field(
+        400, description="Failed attempts that make a dead letter; with `retry_longest: 15m` about three days.", ge=1
+    )
+    max_repeats: int = Field(
+        10,
+        description="Attempts at a mail, each of which may have arrived, that make a dead letter: the answers are lost.",
+        ge=1,
+    )
     breaker_after: int = Field(5, description="Failures in a row after which a desk is left alone.", ge=1)
     breaker_pause: PositiveDuration = Field(timedelta(minutes=5), description="For how long it is left alone.")
 

@@ -263,6 +263,10 @@ class Transaction(Correspondence, Protocol):
         """How many attempts may have reached each recipient since then; those that certainly did not do not count."""
         ...
 
+    def unknown_attempts(self, delivery: DeliveryId) -> int:
+        """How many attempts at a delivery have an end that nobody knows."""
+        ...
+
     def is_due(self, recipient: str) -> bool: ...
     def one_at_a_time(self, recipient: str) -> None:
         """Until this transaction ends no other gets past the same line."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select, update
+from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
@@ -111,6 +111,11 @@ class Outbox(Restoring):
             outbox.c.message_id != "",
         )
         return tuple(self._execute(statement.order_by(outbox.c.seq)).scalars())
+
+    def unknown_attempts(self, delivery: DeliveryId) -> int:
+        unknown = (attempt.c.delivery == delivery, attempt.c.outcome.in_(["", "unknown"]))
+        count: int = self._execute(select(func.count()).select_from(attempt).where(*unknown)).scalar_one()
+        return count
 
     def prove_delivered(self, delivery: DeliveryId) -> None:
         """Whoever holds it loses it; a delivery that is over stays as it is."""

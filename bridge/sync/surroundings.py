@@ -51,7 +51,9 @@ class Timing:
     retry_base: timedelta = timedelta(seconds=5)
     retry_cap: timedelta = timedelta(minutes=15)
     #: attempts that certainly failed for a passing reason before a delivery becomes a dead letter
-    most_attempts: int = 50
+    most_attempts: int = 400
+    #: attempts of unknown end at what cannot be asked for, each of which may have arrived
+    most_repeats: int = 10
     #: failures in a row that open a recipient's breaker, and for how long
     breaker_after: int = 5
     breaker_pause: timedelta = timedelta(minutes=5)

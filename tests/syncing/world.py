@@ -33,6 +33,7 @@ TIMING = Timing(
     retry_base=timedelta(milliseconds=500),
     retry_cap=timedelta(seconds=60),
     most_attempts=5,
+    most_repeats=3,
 )
 DCC, LDSO, REC = DeskName("dcc"), DeskName("ldso"), DeskName("rec")
 GROUPS = {DCC: "CPSD DCC", LDSO: "CPSD LDSO", REC: "CPSD REC"}

@@ -53,8 +53,17 @@ def test_a_mail_whose_end_is_unknown_again_and_again_is_not_sent_for_ever(world)
     world.desks[DCC].fail(OutcomeUnknown("broke off"), arrives=True, times=100)
     world.raise_case()
     world.cycle(60, seconds=70)
-    assert len(world.mails()) == TIMING.most_attempts
+    assert len(world.mails()) == TIMING.most_repeats
     assert "dead_letter" in world.alerts.codes()
+
+
+def test_refusals_before_a_lost_answer_do_not_count_as_copies(world):
+    world.desks[DCC].fail(TryLater("busy"), times=TIMING.most_repeats)
+    world.desks[DCC].fail(OutcomeUnknown("broke off"), arrives=True)
+    world.raise_case()
+    world.cycle(60, seconds=70)
+    assert len(world.mails()) == 2
+    assert "dead_letter" not in world.alerts.codes()
 
 
 def test_a_dead_letter_blocks_its_lane_only(world):

@@ -1,12 +1,15 @@
 """A desk that is reached through its own system: what the core makes of records, statuses and what is said there."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bridge.domain.agreement import PortalMethod
-from bridge.domain.errors import OutcomeUnknown
+from bridge.domain.errors import OutcomeUnknown, TryLater
 from bridge.domain.ids import DeskName
+from bridge.sync.cycle import Cycle
+from bridge.sync.surroundings import Timing
 from tests.syncing.desks import FakePortal
 from tests.syncing.world import DCC, LDSO, desk
 
@@ -133,3 +136,30 @@ def test_many_comments_at_once_are_all_taken_because_a_portal_does_not_answer_it
     world.cycle(2)
     assert all(f"note {number}\n" in world.notes() for number in range(20))
     assert world.quarantined() == []
+
+
+def test_a_portal_that_is_down_for_a_day_delays_its_own_engagements_only_and_drains_in_order(world, portal):
+    lasting = replace(world.around.timing, most_attempts=Timing().most_attempts, breaker_after=5)
+    world = world.with_(timing=lasting)
+    world.engaged()
+    world.note("#engage @ldso")
+    world.cycle(2)
+    portal.fail(TryLater("the portal is away"), times=100_000)
+    for number in range(3):
+        world.note(f"#desk @dcc: question {number}")
+        world.cycle(2)
+    service = Cycle(world.around)
+    for hour in range(24):
+        world.note(f"#desk @ldso: hour {hour}")
+        for _ in range(12):
+            world.clock.forward(minutes=5)
+            service.once()
+    assert len([kind for kind in world.kinds(LDSO) if kind == "text"]) == 24
+    assert portal.kinds() == ["open"]
+    assert "unreachable" in world.alerts.codes()
+    assert "dead_letter" not in world.alerts.codes()
+    portal.faults.clear()
+    world.cycle(20, seconds=120)
+    assert [mail.told["text"] for mail in portal.received if mail.kind == "text"] == [
+        f"question {number}" for number in range(3)
+    ]
