@@ -15,7 +15,7 @@ from bridge.connectors.mail.reading import MailReader
 from bridge.domain.case import Case
 from bridge.ports import CaseRecord, Desks, RawItem
 from bridge.sync.apply import apply
-from bridge.sync.collect import collect
+from bridge.sync.collect import Collecting
 from bridge.sync.roster import Roster
 from tests.syncing.servicenow import CASE_TABLE
 from tests.syncing.world import agreement, build
@@ -81,8 +81,8 @@ class Bridge:
         self.offered.items = [
             RawItem(SOURCE, identity(raw), raw, at + timedelta(seconds=n)) for n, raw in enumerate(mails)
         ]
-        collect(self.around)
-        collect(self.around)
+        Collecting(self.around).collect(self.around.collectors)
+        Collecting(self.around).collect(self.around.collectors)
         apply(self.around, Roster(self.around.source, "nobody"))
         with self.store.reading() as tx:
             return tx._execute(ROWS, {"after": after}).all()
