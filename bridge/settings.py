@@ -329,11 +329,6 @@ class DeliverySettings:
     breaker_after: int
     breaker_pause: timedelta
 
-    @property
-    def settle_within(self) -> timedelta:
-        """How long after an attempt's start "the far side does not have it" may not be concluded."""
-        return self.client_timeout + self.far_side_limit + self.margin
-
 
 class HoldRule(StrEnum):
     """Whose confirmation the case waits for."""

@@ -29,6 +29,17 @@ from bridge.ports.desks import (
     Watch,
 )
 from bridge.ports.kinds import ENTRY_POINT, DeskKind, DeskServices, InstalledMethod
+from bridge.ports.records import (
+    CaseRecord,
+    Cursor,
+    InboxItem,
+    InboxState,
+    Landed,
+    ToldEvent,
+    TrailEvent,
+    Waiting,
+    WaitingFor,
+)
 from bridge.ports.restored import RESTORED, Restored
 from bridge.ports.servicenow import (
     AttachmentEntry,
@@ -43,20 +54,7 @@ from bridge.ports.servicenow import (
     Stream,
     Window,
 )
-from bridge.ports.store import (
-    CaseRecord,
-    Cursor,
-    Desks,
-    InboxItem,
-    InboxState,
-    Landed,
-    Store,
-    ToldEvent,
-    TrailEvent,
-    Transaction,
-    Waiting,
-    WaitingFor,
-)
+from bridge.ports.store import Desks, Store, Transaction
 
 __all__ = [
     "ENTRY_POINT",

@@ -9,7 +9,7 @@ from enum import StrEnum
 from bridge.domain.case import Case
 from bridge.domain.delivery import Claim, Delivery, DeliveryKind, DeliveryStatus, Receipt
 from bridge.domain.ids import DeliveryId
-from bridge.mapping.differences import Difference, Kind, Remedy
+from bridge.mapping.difference import Difference, Kind, Remedy
 from bridge.mapping.entries import attachment_item, journal_item
 from bridge.ports import AttachmentEntry, JournalEntry, RawItem, TrailEvent, Transaction
 from bridge.sync.alarm import alert_id, raise_alert

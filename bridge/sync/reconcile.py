@@ -22,7 +22,8 @@ from bridge.domain.facts import MessageKind
 from bridge.domain.hold import verdict
 from bridge.domain.hours import NeverOpenError
 from bridge.domain.ids import DeliveryId, DeskName, SysId
-from bridge.mapping.differences import Difference, Held, Kind, ReadTo, Shown, at, compare
+from bridge.mapping.difference import Difference, Kind
+from bridge.mapping.differences import Held, ReadTo, Shown, at, compare
 from bridge.mapping.entries import ATTACHMENT_SOURCE
 from bridge.mapping.marks import written_by
 from bridge.mapping.message import due_by

@@ -12,7 +12,8 @@ from bridge.domain.engagement import State
 from bridge.domain.facts import ReportKind
 from bridge.domain.hold import Answer, Verdict
 from bridge.domain.ids import DeliveryId, SysId
-from bridge.mapping.differences import REMEDIES, Difference, Held, Kind, ReadTo, Remedy, Shown, compare, expected_state
+from bridge.mapping.difference import REMEDIES, Difference, Kind, Remedy
+from bridge.mapping.differences import Held, ReadTo, Shown, compare, expected_state
 from bridge.ports import CaseRecord, JournalEntry
 from tests.unit.domain.samples import CASE, START, agreement, at, engagement
 
