@@ -165,8 +165,15 @@ class Transaction(Correspondence, Protocol):
         """The identities of a source's items that arrived there at or after an instant."""
         ...
 
-    def unapplied(self, limit: int) -> tuple[InboxItem, ...]:
-        """New items without those of parked cases: as stored, or as they came while a restored store catches up."""
+    def unapplied(self, limit: int, *, but: Collection[int] = ()) -> tuple[InboxItem, ...]:
+        """New items without those of parked cases: as stored, or as they came while a restored store catches up.
+
+        Fewer than `limit` where they are large: together they have some MB, and a larger one comes alone.
+        """
+        ...
+
+    def is_unread(self, case: SysId) -> bool:
+        """Whether something that is known to be about a case is not settled: new, or in quarantine."""
         ...
 
     def items_of(self, case: SysId, *, after: int) -> tuple[InboxItem, ...]:
@@ -174,6 +181,10 @@ class Transaction(Correspondence, Protocol):
         ...
 
     def inbox_item(self, item: int) -> InboxItem | None: ...
+    def item_state(self, item: int) -> InboxState | None:
+        """What has become of an item; None if there is none."""
+        ...
+
     def identities(self, case: SysId, source: str) -> frozenset[str]:
         """What has come for a case from one source, settled or not."""
         ...

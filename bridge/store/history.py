@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Row, delete, func, select
+from sqlalchemy import Executable, Row, bindparam, delete, func, select
 
 import bridge
 from bridge.domain.ids import SysId
@@ -22,6 +22,18 @@ from bridge.trail.events import SealedValue, seal, with_name, without_name
 @cache
 def _recording(dialect: str) -> Executable:
     return inserting(dialect, event).returning(event.c.id)
+
+
+_HOW_OFTEN = (
+    select(func.count())
+    .select_from(event)
+    .where(
+        event.c.case_id == bindparam("case"),
+        event.c.kind == bindparam("kind"),
+        event.c.who == bindparam("who"),
+        event.c.at >= bindparam("since"),
+    )
+)
 
 
 class History(Work):
@@ -51,8 +63,8 @@ class History(Work):
 
     def count_events(self, case: SysId, kind: str, who: str, since: datetime) -> int:
         """How often something of a kind happened to a case through somebody since then."""
-        meant = event.c.case_id == case, event.c.kind == kind, event.c.who == who, event.c.at >= since
-        count: int = self._execute(select(func.count()).select_from(event).where(*meant)).scalar_one()
+        meant = {"case": case, "kind": kind, "who": who, "since": since}
+        count: int = self._execute(_HOW_OFTEN, meant).scalar_one()
         return count
 
     def erase_values(self, *, case: SysId | None = None, before: datetime | None = None) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, literal_column, select, update
+from sqlalchemy import Row, Select, bindparam, exists, func, literal_column, select, update
 
 from bridge.domain.errors import StaleCase
 from bridge.domain.ids import DeliveryId, EngagementId, SysId
@@ -16,6 +16,26 @@ from bridge.store.tables import case_record, inbox, journal_binding, known_mail,
 from bridge.store.work import parts
 
 _PARKED = exists().where(case_record.c.sys_id == inbox.c.case_id, case_record.c.parked != "").correlate(inbox)
+_UNSETTLED = inbox.c.state.in_([InboxState.NEW.value, InboxState.QUARANTINED.value])
+# Made once: an item is asked about so often that putting these together would take longer than asking.
+_ONE = select(inbox).where(inbox.c.id == bindparam("item"))
+_STATE = select(inbox.c.state).where(inbox.c.id == bindparam("item"))
+_UNREAD = select(inbox.c.id).where(inbox.c.case_id == bindparam("case"), _UNSETTLED).limit(1)
+_FIRST = select(known_mail.c.item).where(known_mail.c.message_id == bindparam("message_id"))
+_SETTLE = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("item"), _UNSETTLED)
+    .values(
+        state=bindparam("new_state", type_=inbox.c.state.type),
+        reason=bindparam("why", type_=inbox.c.reason.type),
+        settled_at=bindparam("now", type_=inbox.c.settled_at.type),
+        # What is known already stays where nothing is said.
+        case_id=func.coalesce(bindparam("of_case", type_=inbox.c.case_id.type), inbox.c.case_id),
+        engagement=func.coalesce(bindparam("of_engagement", type_=inbox.c.engagement.type), inbox.c.engagement),
+    )
+)
+#: of the bytes of items that are taken up together
+_OCTETS_AT_ONCE = 16_000_000
 
 
 class Inbox(Restoring):
@@ -46,19 +66,35 @@ class Inbox(Restoring):
         meant = inbox.c.source == source, inbox.c.received_at >= since
         return frozenset(self._execute(select(inbox.c.identity).where(*meant)).scalars())
 
-    def unapplied(self, limit: int) -> tuple[InboxItem, ...]:
-        new = _in_state(InboxState.NEW).where(~_PARKED).limit(limit)
+    def unapplied(self, limit: int, *, but: Collection[int] = ()) -> tuple[InboxItem, ...]:
+        wanted = _in_state(InboxState.NEW).where(~_PARKED).limit(limit + len(but))
+        new: Select[Any] = wanted.with_only_columns(inbox.c.id, func.length(inbox.c.raw).label("octets"))
         if self._catching_up():
             # What came over days is read in one go then; decided in the order in which it came it comes out the same.
             # Times are of whole seconds: within one a desk speaks first, and people in ServiceNow answer.
             new = new.order_by(None).order_by(inbox.c.received_at, inbox.c.source.like("servicenow:%"), inbox.c.id)
-        return self._items(new)
+        chosen, octets = dict[int, int](), 0
+        for row in self._execute(new):
+            octets += 0 if row.id in but else row.octets
+            if chosen and (octets > _OCTETS_AT_ONCE or len(chosen) == limit):
+                break
+            if row.id not in but:
+                chosen[row.id] = len(chosen)
+        found = (item for some in parts(chosen) for item in self._items(select(inbox).where(inbox.c.id.in_(some))))
+        return tuple(sorted(found, key=lambda item: chosen[item.id]))
+
+    def is_unread(self, case: SysId) -> bool:
+        return self._execute(_UNREAD, {"case": case}).first() is not None
 
     def items_of(self, case: SysId, *, after: int) -> tuple[InboxItem, ...]:
         return self._items(select(inbox).where(inbox.c.id > after, inbox.c.case_id == case).order_by(inbox.c.id))
 
     def inbox_item(self, item: int) -> InboxItem | None:
-        return next(iter(self._items(select(inbox).where(inbox.c.id == item))), None)
+        return next((_item(row) for row in self._execute(_ONE, {"item": item})), None)
+
+    def item_state(self, item: int) -> InboxState | None:
+        state = self._execute(_STATE, {"item": item}).scalar_one_or_none()
+        return state and InboxState(state)
 
     def identities(self, case: SysId, source: str) -> frozenset[str]:
         of_case = (inbox.c.case_id == case, inbox.c.source == source)
@@ -77,10 +113,8 @@ class Inbox(Restoring):
         engagement: EngagementId | None = None,
     ) -> None:
         """Raises `StaleCase` if it is settled already: somebody else applied it in between."""
-        changes: dict[str, Any] = {"state": state.value, "reason": reason, "settled_at": self.now()}
-        changes |= {name: value for name, value in (("case_id", case), ("engagement", engagement)) if value is not None}
-        unsettled = inbox.c.state.in_([InboxState.NEW.value, InboxState.QUARANTINED.value])
-        if not self._changes(update(inbox).where(inbox.c.id == item, unsettled).values(changes)):
+        about = {"item": item, "of_case": case, "of_engagement": engagement}
+        if not self._changes(_SETTLE, {**about, "new_state": state.value, "why": reason, "now": self.now()}):
             raise StaleCase(f"item {item} of the inbox is settled already, or there is none")
 
     def know_mail(self, message_id: str, engagement: EngagementId, item: int | None = None) -> None:
@@ -90,8 +124,7 @@ class Inbox(Restoring):
             self._changes(update(known_mail).where(*unnamed).values(item=item))
 
     def first_item(self, message_id: str) -> int | None:
-        named = select(known_mail.c.item).where(known_mail.c.message_id == message_id)
-        return self._execute(named).scalar_one_or_none()
+        return self._execute(_FIRST, {"message_id": message_id}).scalar_one_or_none()
 
     def bind_journal(self, entry: SysId, delivery: DeliveryId) -> bool:
         values = {"entry": entry, "delivery": delivery, "bound_at": self.now()}

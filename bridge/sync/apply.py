@@ -56,8 +56,7 @@ def apply(around: Surroundings, roster: Roster) -> ApplyReport:
     report = ApplyReport()
     while True:
         with around.store.transaction() as tx:
-            found = tx.unapplied(BATCH + len(report.waiting))
-        items = [item for item in found if item.id not in report.waiting]
+            items = tx.unapplied(BATCH, but=report.waiting)
         if not items:
             return report
         for item in items:

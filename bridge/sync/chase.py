@@ -114,8 +114,7 @@ def _quiet(tx: Transaction, around: Surroundings, engagement: Engagement, agreem
     pulled_to = _pulled_to(tx, around)
     if pulled_to is None or pulled_to < deadline:
         return None
-    unread = any(item.case == engagement.case for item in (*tx.unapplied(10_000), *tx.quarantined()))
-    return None if unread else QuietOver(pulled_to, unread_notes=False)
+    return None if tx.is_unread(engagement.case) else QuietOver(pulled_to, unread_notes=False)
 
 
 def _pulled_to(tx: Transaction, around: Surroundings) -> datetime | None:

@@ -30,8 +30,8 @@ def until_settled(around: Surroundings, decide_once: Callable[[Transaction], _Re
 
 def settled_already(tx: Transaction, item: InboxItem) -> InboxState | None:
     """What became of an item since it was read from the inbox, by another replica or a person; None if nothing did."""
-    found = tx.inbox_item(item.id)
-    return None if found is None or found.state is item.state else found.state
+    state = tx.item_state(item.id)
+    return None if state is item.state else state
 
 
 def park(around: Surroundings, case: Case, why: str) -> CaseRecord:

@@ -37,7 +37,8 @@ from bridge.mapping.notecommands import (
 )
 from bridge.mapping.routing import Hit
 from bridge.mapping.sharing import WORK_NOTES
-from bridge.ports import CaseRecord, JournalEntry, RawItem, Stream, Transaction
+from bridge.ports import CaseRecord, InboxItem, JournalEntry, RawItem, Stream, Transaction
+from bridge.sync.apply import BATCH
 from bridge.sync.chase import owed
 from bridge.sync.dispatch import held_back
 from bridge.sync.engage import ENGAGING_PAUSED
@@ -122,11 +123,21 @@ def _newest(revisions: Iterable[Case]) -> Sequence[Case]:
     return tuple(newest.values())
 
 
+def _waiting(reading: Reading) -> Iterator[InboxItem]:
+    """What waits in the inbox, some of it in memory at a time."""
+    seen = set[int]()
+    while True:
+        with reading() as tx:
+            found = tx.unapplied(BATCH, but=seen)
+        if not found:
+            return
+        seen.update(item.id for item in found)
+        yield from found
+
+
 def _entries(around: Surroundings, reading: Reading) -> Iterator[JournalEntry]:
     """Journal entries that wait in the inbox, and those that came since the last pull."""
-    with reading() as tx:
-        waiting = [item for item in tx.unapplied(_AT_ONCE) if item.source == JOURNAL_SOURCE]
-    yield from (journal_of(item.raw) for item in waiting)
+    yield from (journal_of(item.raw) for item in _waiting(reading) if item.source == JOURNAL_SOURCE)
     for source in around.sources:
         yield from (journal_entry(row) for row in _rows(around, reading, source, source.journals))
 
@@ -245,10 +256,9 @@ def _number(around: Surroundings, reading: Reading, entry: JournalEntry) -> str:
 
 
 def _mails(around: Surroundings, reading: Reading, peek: Peek) -> Iterator[Mail]:
-    with reading() as tx:
-        waiting = [item for item in tx.unapplied(_AT_ONCE) if item.source not in {JOURNAL_SOURCE, ATTACHMENT_SOURCE}]
-    for item in waiting:
-        yield _mail(around, reading, item.raw, item.received_at)
+    for item in _waiting(reading):
+        if item.source not in {JOURNAL_SOURCE, ATTACHMENT_SOURCE}:
+            yield _mail(around, reading, item.raw, item.received_at)
     for new in peek():
         yield _mail(around, reading, new.raw, new.received_at)
 

@@ -145,3 +145,48 @@ def test_the_entries_that_are_bound_are_those_of_one_case(store):
         assert work.bind_journal(sys_id(0xB), write(2).id)
         assert work.bound_entries(sys_id(1)) == {sys_id(0xA): write(1).id}
         assert work.bound_entries(sys_id(3)) == {}
+
+
+def test_large_items_are_taken_up_a_few_at_a_time(store):
+    """Two hundred mails of 34 MB would not fit into memory together."""
+    numbers = receive(store, *(mail(f"<{n}@dcc.example>", raw=b"x" * 7_000_000) for n in range(5)), mail("<small@x>"))
+    with store.reading() as work:
+        assert [item.id for item in work.unapplied(200)] == numbers[:2]
+        assert [item.id for item in work.unapplied(200, but=numbers[:2])] == numbers[2:4]
+        assert [item.id for item in work.unapplied(1, but=numbers[1:4])] == numbers[:1]
+        # One that is larger than what is taken up at once comes alone.
+        assert [item.id for item in work.unapplied(200, but=numbers[:4])] == numbers[4:]
+        assert work.unapplied(200, but=numbers) == ()
+
+
+def test_an_item_above_what_is_taken_up_at_once_comes_alone(store):
+    numbers = receive(store, mail("<1@x>"), mail("<2@x>", raw=b"x" * 20_000_000), mail("<3@x>"))
+    with store.reading() as work:
+        assert [item.id for item in work.unapplied(200)] == numbers[:1]
+        assert [item.id for item in work.unapplied(200, but=numbers[:1])] == numbers[1:2]
+        assert [item.id for item in work.unapplied(200, but=numbers[:2])] == numbers[2:]
+
+
+def test_what_is_not_settled_about_a_case_is_unread(store):
+    (new, other) = receive(store, mail("<1@x>", case=sys_id(1)), mail("<2@x>", case=sys_id(2)))
+    with store.transaction() as work:
+        assert work.is_unread(sys_id(1))
+        assert not work.is_unread(sys_id(3))
+        work.settle_item(new, InboxState.QUARANTINED, "let somebody look")
+        work.settle_item(other, InboxState.APPLIED, "it counts")
+        assert work.is_unread(sys_id(1))
+        assert not work.is_unread(sys_id(2))
+        work.settle_item(new, InboxState.FILED, "somebody looked")
+        assert not work.is_unread(sys_id(1))
+
+
+def test_what_is_known_about_an_item_stays_when_it_is_settled(store):
+    (number,) = receive(store, mail(case=sys_id(1)))
+    with store.transaction() as work:
+        assert work.item_state(number) is InboxState.NEW
+        assert work.item_state(number + 1) is None
+        work.settle_item(number, InboxState.QUARANTINED, "why", engagement=EngagementId("e1"))
+        work.settle_item(number, InboxState.FILED, "why not")
+        item = work.inbox_item(number)
+        assert work.item_state(number) is InboxState.FILED
+    assert (item.case, item.engagement, item.reason) == (sys_id(1), "e1", "why not")
