@@ -272,7 +272,7 @@ class DeliveryModel(Strict):
     )
     max_repeats: int = Field(
         10,
-        description="Attempts at a mail, each of which may have arrived, that make a dead letter: the answers are lost.",
+        description="Attempts at a mail, each of which may have arrived, that make a dead letter.",
         ge=1,
     )
     breaker_after: int = Field(5, description="Failures in a row after which a desk is left alone.", ge=1)
