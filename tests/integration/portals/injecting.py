@@ -1,12 +1,13 @@
 """An HTTP proxy on loopback that answers by itself when it is told to, before or after the server did its work."""
 
 import ssl
+import sys
 import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Any, Self
 
 import requests
 
@@ -42,6 +43,14 @@ class Asked:
     body: bytes
 
 
+class _Server(ThreadingHTTPServer):
+    """One to whom a client that hangs up is no news."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class InjectingProxy:
     """Use as a context manager. `upstream` is the server's address; without one everything must be injected."""
 
@@ -63,7 +72,7 @@ class InjectingProxy:
 
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             setattr(Handler, f"do_{method}", Handler.handle_any)
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
+        self._server = _Server((LOOPBACK, 0), Handler)
         self._server.daemon_threads = True
         if certificates is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

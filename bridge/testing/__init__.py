@@ -1,0 +1,1 @@
+"""What those who write connectors test them with."""
