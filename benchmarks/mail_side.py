@@ -29,7 +29,7 @@ from bridge.domain.ids import SysId
 from bridge.ports import Frozen, Transaction
 from bridge.store import migrate
 from bridge.sync.apply import apply
-from bridge.sync.collect import collect
+from bridge.sync.cycle import Cycle
 from bridge.sync.engage import engage
 from bridge.sync.messages import MessagePerformer, composed
 from bridge.sync.roster import Roster
@@ -68,7 +68,7 @@ def main() -> None:
 def _read(application: Application) -> dict[str, Any]:
     around = application.around
     started, busy = time.perf_counter(), time.process_time()
-    received = collect(around).received
+    received = Cycle(around).collect().received
     collected = time.perf_counter()
     apply(around, Roster(around.source, around.resolver_group))
     ended, done = time.perf_counter(), time.process_time()
