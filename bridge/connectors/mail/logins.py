@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Protocol, TypeVar
 
 from bridge.domain.errors import TryLater
@@ -20,6 +21,8 @@ REFUSED_REMEDY = (
     "check that the application or person of mail.auth was let into the mailbox (at Microsoft 365 IMAP.AccessAsApp and "
     "SMTP.SendAsApp, or IMAP.AccessAsUser.All and SMTP.Send, with consent; SMTP AUTH on for the mailbox); mails wait"
 )
+_LONGEST_PAUSE = timedelta(minutes=15)
+_MOST_DOUBLINGS = 20
 _Entered = TypeVar("_Entered")
 _STATUS = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
@@ -44,6 +47,27 @@ class Tokens(Protocol):
     def check(self, name: str) -> Iterator[CheckResult]:
         """Whether there is one to be had."""
         ...
+
+
+class Patience:
+    """How long a server that refuses our login is left alone: longer each time, so that no account is locked for it.
+
+    Args:
+        first: after the first refusal; twice as long after each further one.
+    """
+
+    def __init__(self, first: timedelta) -> None:
+        self._first = first
+        self._refusals = 0
+
+    def after(self, error: BaseException | None) -> timedelta:
+        """How long to wait after an attempt; nothing if it was not refused, which ends the series."""
+        if not isinstance(error, LoginRefused):
+            self._refusals = 0
+            return timedelta(0)
+        doubled: int = 2 ** min(self._refusals, _MOST_DOUBLINGS)
+        self._refusals += 1
+        return min(self._first * doubled, max(_LONGEST_PAUSE, self._first))
 
 
 def entered(tokens: Tokens | None, enter: Callable[[str], _Entered]) -> _Entered:

@@ -155,7 +155,7 @@ def _login(connection: BaseMailBox, settings: MailSettings, token: str) -> None:
         else:
             connection.login(settings.user, settings.password, initial_folder=None)
     except MailboxLoginError as error:
-        raise TryLater(
+        raise LoginRefused(
             "the IMAP server refuses our login", remedy="check mail.username and mail.password; mails wait until then"
         ) from error
     except LOST as error:

@@ -6,7 +6,7 @@ They are looked into at the same time, each by itself, so that one whose server 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from typing import Protocol
 import structlog
 
 from bridge.connectors.mail.keeping import Keep
+from bridge.connectors.mail.logins import Patience
 from bridge.domain.errors import TryLater
 from bridge.ports import CheckResult, Collector, RawItem, Watch
 
@@ -42,6 +43,7 @@ class Visited:
     every: timedelta | None = None
     watch: Watch | None = None
     _due_at: float = field(default=0.0, init=False)
+    _patience: Patience | None = field(default=None, init=False)
 
     def is_due(self, now: float) -> bool:
         """Whether its time has come; `now` and later ones in seconds of one clock."""
@@ -50,6 +52,12 @@ class Visited:
     def visited(self, now: float, tick: timedelta) -> None:
         """Remember that it was looked into. Passes are never on the second: half of one too early is in time."""
         self._due_at = now + (self.every - tick / 2).total_seconds() if self.every else 0.0
+
+    def ended(self, now: float, tick: timedelta, error: Exception | None) -> None:
+        """Remember how that went."""
+        self._patience = self._patience or Patience(self.every or tick)
+        if pause := self._patience.after(error):
+            self._due_at = now + (pause - tick / 2).total_seconds()
 
     def notice(self) -> None:
         """Something may have come: the next pass looks."""
@@ -88,14 +96,17 @@ class Mailboxes:
         due = [visited for visited in self._visited if visited.is_due(now)]
         for visited in due:
             visited.visited(now, self._tick)
-        if len(due) <= 1:
-            return sum(visited.box.collect(keep) for visited in due)
-        one_by_one = _OneByOne(keep)
-        with ThreadPoolExecutor(len(due), thread_name_prefix="mailbox") as pool:
-            passes = [pool.submit(visited.box.collect, one_by_one) for visited in due]
-        errors = {visited.box.name: made.exception() for visited, made in zip(due, passes, strict=True)}
-        _raise(errors)
-        return sum(made.result() for made in passes)
+        passes = [_Pass(visited.box) for visited in due]
+        if len(passes) == 1:
+            passes[0].run(keep)
+        elif passes:
+            one_by_one = _OneByOne(keep)
+            with ThreadPoolExecutor(len(passes), thread_name_prefix="mailbox") as pool:
+                list(pool.map(lambda one: one.run(one_by_one), passes))
+        for visited, made in zip(due, passes, strict=True):
+            visited.ended(now, self._tick, made.error)
+        _raise({made.box.name: made.error for made in passes})
+        return sum(made.kept for made in passes)
 
     def peek(self) -> Iterator[RawItem]:
         """What `collect` would hand over now, each mail once. Raises `TryLater` once all that can be had were."""
@@ -115,7 +126,7 @@ class Mailboxes:
             yield from visited.box.check()
 
     def _each(self, look: Callable[[Box], Iterator[RawItem]]) -> Iterator[RawItem]:
-        errors: dict[str, BaseException | None] = {}
+        errors: dict[str, Exception | None] = {}
         for visited in self._visited:
             errors[visited.box.name] = None
             try:
@@ -123,6 +134,21 @@ class Mailboxes:
             except TryLater as error:
                 errors[visited.box.name] = error
         _raise(errors)
+
+
+@dataclass
+class _Pass:
+    """One look into one mailbox, and how it went."""
+
+    box: Box
+    kept: int = 0
+    error: Exception | None = None
+
+    def run(self, keep: Keep) -> None:
+        try:
+            self.kept = self.box.collect(keep)
+        except Exception as error:  # noqa: BLE001 - raised once all others are done
+            self.error = error
 
 
 class _OneByOne:
@@ -137,7 +163,7 @@ class _OneByOne:
             return self._keep(item)
 
 
-def _raise(errors: dict[str, BaseException | None]) -> None:
+def _raise(errors: Mapping[str, Exception | None]) -> None:
     """What is no mailbox's own trouble as it is; else, which mailboxes were lost and why."""
     lost: dict[str, TryLater] = {}
     for name, error in errors.items():

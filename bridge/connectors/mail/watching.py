@@ -14,6 +14,7 @@ from functools import partial
 
 import structlog
 
+from bridge.connectors.mail.logins import Patience
 from bridge.connectors.mail.mailbox import LOST, Mailbox, opened
 from bridge.connectors.mail.settings import MailSettings
 from bridge.domain.errors import TryLater
@@ -44,11 +45,12 @@ class MailboxWatch:
     ) -> None:
         self._settings = settings
         self._noticed = noticed
-        self._retry = retry.total_seconds()
+        self._retry = retry
         self._renewed_after = renewed_after.total_seconds()
 
     def watch(self, arrived: Callable[[], object], stopping: threading.Event) -> None:
         """See `ports.Watch`. Ends at once where the server offers no IDLE."""
+        patience = Patience(self._retry)
         while not stopping.is_set():
             try:
                 with opened(self._settings) as mailbox:
@@ -58,7 +60,7 @@ class MailboxWatch:
                     self._wait(mailbox, partial(self._tell, arrived), stopping)
             except (TryLater, *LOST) as error:
                 _log.warning("watch_lost", mailbox=self._settings.mailbox, error=str(error))
-                stopping.wait(self._retry)
+                stopping.wait(max(self._retry, patience.after(error)).total_seconds())
 
     def _tell(self, arrived: Callable[[], object]) -> None:
         self._noticed()

@@ -214,7 +214,9 @@ def test_what_is_left_of_a_token_is_used_while_the_token_server_is_away(desk):
         send(settings)
 
 
-def test_a_token_server_with_a_certificate_of_nobody_knows_whom_is_told_nothing(desk, tmp_path):
+def test_a_token_server_with_a_certificate_of_nobody_knows_whom_is_told_nothing(desk, tmp_path, monkeypatch):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
     stranger = make_certificates(tmp_path, "stranger").authority
     keeper = TokenKeeper(desk.applicant(desk.by_client(), stranger), monotonic=desk.moment)
     with pytest.raises(TryLater, match="SSLError"):

@@ -3,10 +3,12 @@
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from bridge.connectors.mail.collecting import MailboxCollector
+from bridge.connectors.mail.logins import LoginRefused
 from bridge.connectors.mail.mailboxes import Mailboxes, Visited
 from bridge.connectors.mail.watching import MailboxWatch
 from bridge.domain.errors import StoreUnavailable, TryLater
@@ -223,6 +225,41 @@ def test_what_is_noticed_in_a_mailbox_is_read_at_the_next_pass():
     seldom.notice()
     boxes.collect(lambda _: True)
     assert seldom.box.looks == 2
+
+
+def refused():
+    raise LoginRefused("the IMAP server refuses our login")
+
+
+def test_a_server_that_refuses_our_login_is_asked_less_and_less_often_and_at_once_after_it_let_us_in():
+    clock, fake = Clock(), Fake("mail:shut", first=refused)
+    boxes = together(fake, Fake("mail:other"), clock=clock)
+    asked = []
+    for _ in range(2 * 60 * 2):
+        looks = fake.looks
+        with suppress(TryLater):
+            boxes.collect(lambda _: True)
+        if fake.looks > looks:
+            asked.append(clock.now)
+        clock.now += TICK.total_seconds()
+    assert asked[:7] == [0, 30, 90, 210, 450, 930, 1830]
+    assert {later - earlier for earlier, later in pairwise(asked[6:])} == {900}
+    clock.now = asked[-1] + 900
+    fake.first = lambda: None
+    boxes.collect(lambda _: True)
+    looks = fake.looks
+    clock.now += TICK.total_seconds()
+    boxes.collect(lambda _: True)
+    assert fake.looks == looks + 1
+
+
+def test_a_server_that_is_away_is_asked_at_every_pass():
+    fake = Fake("mail:away", first=lost)
+    boxes = together(fake, Fake("mail:other"))
+    for _ in range(5):
+        with pytest.raises(TryLater):
+            boxes.collect(lambda _: True)
+    assert fake.looks == 5
 
 
 def test_each_mailbox_has_a_watch_of_its_own_that_says_which_one_to_look_into(sandbox, quick_store, kept):

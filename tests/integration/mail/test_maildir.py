@@ -267,8 +267,10 @@ def test_what_is_no_mail_is_left_alone(box, quick_store, keep, tmp_path):
     (box / "new" / "folder").mkdir()
     (box / "new" / ".hidden").write_bytes(plain(1))
     os.mkfifo(box / "new" / "1.pipe.host")
-    assert collector(box, quick_store).collect(keep) == 0
+    with structlog.testing.capture_logs() as logs:
+        assert collector(box, quick_store).collect(keep) == 0
     assert keep.items == ()
+    assert not [log for log in logs if log["event"] == "mail_passed_over"]
 
 
 def test_a_mail_that_cannot_be_moved_is_kept_once_and_moved_when_it_can_be(box, quick_store, keep, monkeypatch):

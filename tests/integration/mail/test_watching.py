@@ -5,11 +5,14 @@ import socketserver
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import structlog
 
+from bridge.connectors.mail.logins import LoginRefused, Patience
 from bridge.connectors.mail.watching import MailboxWatch
+from bridge.domain.errors import TryLater
 from tests.integration.mail.watches import NEVER, PATIENCE, SOON, watching
 from tests.servers.dovecot import PASSWORD
 from tests.servers.processes import wait_until
@@ -78,6 +81,23 @@ def test_a_server_that_nobody_vouches_for_is_not_watched(protected):
         assert told.empty()
     assert logs[0]["event"] == "watch_lost"
     assert "certificate" in logs[0]["error"]
+
+
+def test_a_watch_whose_login_is_refused_has_patience(provider):
+    settings = provider.settings(provider.new_address(), password="wrong")
+    with structlog.testing.capture_logs() as logs, watching(settings, retry=SOON):
+        wait_until(lambda: len(logs) >= 3, "three logins are refused", seconds=PATIENCE)
+    assert all("refuses our login" in log["error"] for log in logs)
+
+
+def test_patience_grows_with_each_refusal_up_to_a_limit():
+    patience, refused = Patience(timedelta(seconds=30)), LoginRefused("no")
+    waits = [patience.after(refused).total_seconds() for _ in range(50)]
+    assert waits[:6] == [30, 60, 120, 240, 480, 900]
+    assert set(waits[5:]) == {900}
+    assert patience.after(TryLater("lost")) == timedelta(0)
+    assert patience.after(refused) == timedelta(seconds=30)
+    assert Patience(timedelta(hours=1)).after(refused) == timedelta(hours=1)
 
 
 class _Scripted(socketserver.StreamRequestHandler):
