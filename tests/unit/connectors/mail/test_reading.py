@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
@@ -181,3 +182,31 @@ def test_a_mail_that_came_before_the_last_report_is_older_whatever_the_clocks_sa
 def test_a_newer_date_orders_as_ever(last):
     reading = said_after("#resolved: Done.", last)
     assert (reading.verdict, reading.ordered, reading.at) == ("apply", True, SENT)
+
+
+class Counting(Memory):
+    """Counts what it is asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = Counter()
+
+    def by_message_id(self, wanted):
+        self.asked["message", wanted] += 1
+        return super().by_message_id(wanted)
+
+    def by_reference(self, wanted):
+        self.asked["reference", wanted] += 1
+        return super().by_reference(wanted)
+
+    def engagement(self, wanted):
+        self.asked["engagement", wanted] += 1
+        return super().engagement(wanted)
+
+
+def test_the_store_is_asked_everything_once_for_each_mail():
+    known = Counting()
+    reading = read("command-decline-with-direction", known=known)
+    assert reading.engagement
+    assert {kind for kind, _ in known.asked} == {"message", "reference", "engagement"}
+    assert set(known.asked.values()) == {1}
