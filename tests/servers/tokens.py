@@ -26,7 +26,7 @@ _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _ASSERTED = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 Form = dict[str, str]
-Answer = tuple[int, dict[str, object]]
+Answer = tuple[int, object]
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,10 @@ class Provider:
     lifetime: int = 3600
     #: seconds for which they are
     really: int = 3600
-    #: answered to everybody instead of a token
+    #: answered to everybody instead of anything else
     broken: int = 0
+    #: answered instead of a token
+    nonsense: object = None
     given: list[str] = field(default_factory=list)
     refresh: dict[str, str] = field(default_factory=dict)
     #: the forms of the token requests, oldest first
@@ -88,7 +90,7 @@ class Provider:
                 }
             case "/token":
                 self.asked.append(form)
-                return self._token(base, form)
+                return (200, self.nonsense) if self.nonsense is not None else self._token(base, form)
             case _:
                 return 404, {"error": "not_found"}
 

@@ -43,7 +43,7 @@ _CODE = re.compile(r"[A-Za-z0-9_]{1,60}")
 _log = structlog.get_logger(__name__)
 
 #: whatever msal raises for a server that is away, or answers with something else than an OpenID provider would
-_NO_ANSWER = (requests.RequestException, MsalError, ValueError, KeyError, RuntimeError)
+_NO_ANSWER = (requests.RequestException, MsalError, ValueError, KeyError, RuntimeError, TypeError, AttributeError)
 
 
 class Applicant(Protocol):
@@ -71,6 +71,7 @@ class TokenKeeper:
         self._replaced_at: float | None = None
         self._no: tuple[float, object, TryLater] | None = None
         self._last, self._last_until = "", 0.0
+        self._remembers_nonsense = False
 
     def current(self) -> str:
         """See `logins.Tokens`."""
@@ -109,7 +110,7 @@ class TokenKeeper:
             self._no = None
         asked_at = self._monotonic()
         try:
-            answer = self._applicant.ask(anew=anew)
+            answer = self._applicant.ask(anew=anew or self._remembers_nonsense)
         except _NO_ANSWER as error:
             if not anew and asked_at < self._last_until:
                 _log.warning("token_server_away", error=type(error).__name__)
@@ -121,8 +122,11 @@ class TokenKeeper:
             ) from None
         token = (answer or {}).get("access_token")
         if answer and isinstance(token, str) and token:
+            self._remembers_nonsense = False
             self._last, self._last_until = token, asked_at + int(answer.get("expires_in", 0)) - _TO_LOG_IN
             return token
+        # msal keeps whatever calls itself a token.
+        self._remembers_nonsense = token is not None
         no = TryLater(f"the token server gives no token: {named(answer)}", remedy=self._applicant.remedy)
         self._no = (self._monotonic() + _AFTER_A_NO, version, no)
         raise no

@@ -202,6 +202,20 @@ def test_a_token_server_that_cannot_be_reached_is_waited_for(desk):
     assert desk.tokens.asked == []
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [[], "a portal's page", 5, {}, {"access_token": 5}, {"access_token": "x", "expires_in": None}],
+)
+def test_an_answer_that_holds_no_token_is_waited_out(desk, nonsense, caplog):
+    settings = desk.settings()
+    desk.tokens.nonsense = nonsense
+    with pytest.raises(TryLater, match="token server"):
+        settings.tokens.current()
+    desk.tokens.nonsense = None
+    desk.moment.seconds += 61
+    assert settings.tokens.current() in desk.tokens.given
+
+
 def test_what_is_left_of_a_token_is_used_while_the_token_server_is_away(desk):
     desk.tokens.lifetime = 200
     settings = desk.settings()
