@@ -6,6 +6,7 @@ import pytest
 
 from bridge.domain.agreement import Accept, AttachmentRule, PortalMethod, Share
 from bridge.domain.errors import ScannerAway
+from bridge.sync.dispatch import PAUSED_ALL
 from tests.syncing.desks import FakePortal, sent
 from tests.syncing.servicenow import OURS, Fault
 from tests.syncing.world import DCC, TIMING, desk
@@ -64,6 +65,17 @@ def test_a_file_that_comes_again_is_there_once(market):
         market.cycle(2)
     assert kept(market) == [("analysis.pdf", PDF)]
     assert len(told(market, "file_there_already")) == 2
+
+
+def test_a_file_that_comes_twice_at_once_or_where_no_hash_is_told_is_there_once(quick):
+    quick.servicenow.hashes = False
+    quick.engaged()
+    for _ in range(2):
+        quick.report("progress", files=[sent("analysis.pdf", PDF), sent("copy.pdf", PDF)])
+    quick.cycle(2)
+    quick.report("progress", files=[sent("analysis.pdf", PDF)])
+    quick.cycle(2)
+    assert kept(quick) == [("analysis.pdf", PDF)]
 
 
 def test_a_file_that_a_person_put_there_is_not_brought_back(quick):
@@ -139,6 +151,17 @@ def test_a_file_whose_answer_was_lost_is_there_once_in_the_end(quick, fault, has
     assert quick.alerts.codes() == []
 
 
+@pytest.mark.parametrize("hashes", [True, False])
+def test_another_file_of_the_same_name_and_size_is_not_taken_for_one_that_was_never_stored(quick, hashes):
+    quick.servicenow.hashes = hashes
+    quick.engaged()
+    quick.servicenow.fail(Fault.LOST, when=names)
+    quick.servicenow.fail(Fault.NEVER, when=names)
+    quick.report("progress", files=[sent("a.pdf", PDF), sent("a.pdf", PDF[::-1])])
+    quick.cycle(14)
+    assert sorted(kept(quick)) == sorted([("a.pdf", PDF), ("a.pdf", PDF[::-1])])
+
+
 def test_absent_is_concluded_only_after_servicenow_can_no_longer_store_it(quick):
     quick.engaged()
     quick.servicenow.fail(Fault.NEVER, when=names)
@@ -182,6 +205,12 @@ def test_a_file_of_ours_is_sent_to_no_desk(build_world):
     assert opening.told["files"] == []
 
 
+def switch(world, value):
+    """Hold everything back, or no longer."""
+    with world.store.transaction() as tx:
+        tx.set_control(PAUSED_ALL, value, "a test")
+
+
 class Scanner:
     """Finds what a test says, or is away."""
 
@@ -223,13 +252,17 @@ def test_an_infected_file_of_a_portal_is_not_stored(portal):
 
 def test_while_the_scanner_is_away_files_wait_and_writes_go_on(portal):
     world, fake = portal
-    world.around.scanner.away = True
+    switch(world, "to look")
     for number in range(TIMING.breaker_after + 1):
         fake.adds(f"{number}.csv", str(number).encode())
+    world.cycle(2)
+    world.around.scanner.away = True
+    switch(world, None)
     world.cycle(2)
     world.note("#desk: any news?")
     world.cycle(2)
     assert kept(world) == []
+    assert "0.csv was added" in world.notes()
     assert fake.kinds() == ["open", "text"]
     assert world.alerts.codes() == ["scanner_away"]
     world.around.scanner.away = False
