@@ -29,7 +29,8 @@ class Judged:
     @property
     def described(self) -> str:
         """The file for a list that people read."""
-        return f"- {self.file.name} ({_size(self.file.size)}): {self.why}"
+        size = f" ({_size(self.file.size)})" if self.file.size else ""
+        return f"- {self.file.name}{size}: {self.why}"
 
 
 def judged(files: Sequence[ReadAttachment], rule: AttachmentRule) -> Iterator[Judged]:
@@ -49,6 +50,8 @@ def _why_not(file: ReadAttachment, rule: AttachmentRule, left: int) -> str:
         return "no files are agreed"
     if not rule.allows(file.name):
         return "files of its type are not agreed"
+    if file.missing:
+        return file.missing
     if file.size > left:
         return f"more than the agreed {_size(rule.max_bytes)}"
     return "" if file.size else "it is empty"

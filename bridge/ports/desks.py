@@ -97,6 +97,8 @@ class ReadAttachment:
     #: why it is no file that somebody sent: `signature`, `container` (its contents are listed beside it), `ours`,
     #: `ornament` (a small picture within the text); empty for a file
     incidental: str = ""
+    #: why its bytes did not come with the item; empty if they did
+    missing: str = ""
 
 
 Verdict: TypeAlias = Literal["apply", "file", "quarantine", "drop"]

@@ -272,21 +272,13 @@ class FakePortal(FakeDesk):
         told = {"record": str(ticket), "report": kind, "text": text, "status": status, "at": at.isoformat()}
         self._put(told)
 
-    def adds(self, name: str, content: bytes, *, ticket: int = 1) -> None:
-        """A file is added to a ticket."""
+    def adds(self, name: str, content: bytes, *, missing: str = "") -> None:
+        """A file is added to the first ticket; `missing` says why its bytes do not come with it."""
         about = {"name": name, "type": "application/pdf", "size": len(content)}
-        file = {**about, "content": base64.b64encode(content).decode()}
+        brought = {"missing": missing} if missing else {"content": base64.b64encode(content).decode()}
+        said = {"report": "", "text": ""} if missing else {"report": "comment", "text": f"{name} was added"}
         at = self.clock.now().isoformat()
-        self._put(
-            {
-                "record": str(ticket),
-                "report": "comment",
-                "text": f"{name} was added",
-                "status": "",
-                "at": at,
-                "file": file,
-            }
-        )
+        self._put({"record": "1", "status": "", "at": at, "file": {**about, **brought}, **said})
 
     def _put(self, told: Mapping[str, Any]) -> None:
         source = f"{PORTAL_SOURCE}{self.name}"
@@ -300,7 +292,7 @@ class FakePortal(FakeDesk):
         files = [told["file"]] if "file" in told else []
         return Reading(
             "report",
-            "apply" if told["report"] or told["status"] else "file",
+            "apply" if told["report"] or told["status"] or files else "file",
             (),
             engagement=known.by_desk_record(self.name, told["record"]),
             matched_by="desk_record",
@@ -310,7 +302,10 @@ class FakePortal(FakeDesk):
             text=told["text"],
             desk=self.name,
             at=datetime.fromisoformat(told["at"]),
-            attachments=tuple(ReadAttachment(file["name"], file["type"], file["size"], "") for file in files),
+            attachments=tuple(
+                ReadAttachment(file["name"], file["type"], file["size"], "", missing=file.get("missing", ""))
+                for file in files
+            ),
         )
 
     def _receipt(self, ticket: Ticket) -> Receipt:

@@ -202,7 +202,8 @@ def _read_file(start: Reading, told: Mapping[str, Any], known: Correspondence, c
     file = told["file"]
     attachment = ReadAttachment(file["name"], file["type"], int(file["size"]), file["sha256"])
     if "left_out" in told:
-        return replace(start, reasons=("file_left_out", told["left_out"]), attachments=(attachment,))
+        missing = (replace(attachment, missing=told["left_out"]),)
+        return replace(start, verdict="apply", reasons=("file_left_out", told["left_out"]), attachments=missing)
     text = f"A file was added: {file['name']}"
     return replace(
         start,

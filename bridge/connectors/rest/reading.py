@@ -125,7 +125,9 @@ def _file(start: Reading, told: Mapping[str, Json]) -> Reading:
     kind = text_of(file.get("type")) or "application/octet-stream"
     found = ReadAttachment(name, kind, int(size) if size.isdecimal() else 0, text_of(file.get("sha256")))
     if "content" not in file:
-        return replace(start, reasons=("file_left_out", text_of(told.get("left_out"))), attachments=(found,))
+        why = text_of(told.get("left_out"))
+        missing = (replace(found, missing=why or "it could not be fetched"),)
+        return replace(start, verdict="apply", reasons=("file_left_out", why), attachments=missing)
     return replace(
         start,
         verdict="apply",

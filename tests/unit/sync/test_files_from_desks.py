@@ -241,6 +241,14 @@ def test_a_file_of_a_portal_comes_into_the_case_once(portal):
     assert kept(world) == [("trace_.csv", b"a,b")]
 
 
+def test_a_file_of_a_portal_that_was_too_large_to_fetch_is_named(portal):
+    world, fake = portal
+    fake.adds("trace.csv", b"a,b", missing="more than 10 MB")
+    world.cycle(3)
+    assert kept(world) == []
+    assert "- trace.csv (3 B): more than 10 MB" in world.notes()
+
+
 def test_an_infected_file_of_a_portal_is_not_stored(portal):
     world, fake = portal
     fake.adds("trace.csv", b"infected")

@@ -77,7 +77,8 @@ def test_a_file_is_taken_with_its_hash_and_one_without_content_is_filed():
     reading = read(kind="file", file=file)
     assert (reading.verdict, reading.attachments[0].name, reading.attachments[0].size) == ("apply", "a.txt", 3)
     left = read(kind="file", file={"name": "a.txt"}, left_out="too large")
-    assert (left.verdict, left.reasons) == ("file", ("file_left_out", "too large"))
+    assert (left.verdict, left.report, left.reasons) == ("apply", None, ("file_left_out", "too large"))
+    assert left.attachments[0].missing == "too large"
 
 
 @pytest.mark.parametrize("kind", ["gone", "moved"])
