@@ -24,6 +24,13 @@ def _recording(dialect: str) -> Executable:
     return inserting(dialect, event).returning(event.c.id)
 
 
+# Made once: every mail that is applied asks for these.
+_STORY = select(event).where(event.c.case_id == bindparam("case")).order_by(event.c.id)
+_VALUES = (
+    select(event_value.c.event, event_value.c.name, event_value.c.value)
+    .join_from(event_value, event, event.c.id == event_value.c.event)
+    .where(event.c.case_id == bindparam("case"))
+)
 _HOW_OFTEN = (
     select(func.count())
     .select_from(event)
@@ -53,12 +60,10 @@ class History(Work):
 
     def story(self, case: SysId) -> tuple[ToldEvent, ...]:
         """Every event of a case in the order in which they were recorded."""
-        of_case = event.c.case_id == case
         values: dict[int, dict[str, str]] = defaultdict(dict)
-        joined = select(event_value).join_from(event_value, event, event.c.id == event_value.c.event)
-        for row in self._execute(joined.where(of_case)):
+        for row in self._execute(_VALUES, {"case": case}):
             values[row.event][row.name] = row.value.decode()
-        rows = self._execute(select(event).where(of_case).order_by(event.c.id))
+        rows = self._execute(_STORY, {"case": case})
         return tuple(_told(row, values.get(row.id, {})) for row in rows)
 
     def count_events(self, case: SysId, kind: str, who: str, since: datetime) -> int:
