@@ -6,6 +6,7 @@ the first case is engaged.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -238,9 +239,9 @@ def _check_rendered(model: RestModel, place: _Place) -> Iterator[Problem]:
             parts += [(("headers", key), leaf) for key, leaf in call.headers.items()]
             parts += [(("body", call.body.kind), call.body.content)] if call.body else []
             for at, structure in parts:
-                for leaf in leaves(structure):
+                for leaf, status in itertools.product(leaves(structure), sorted({*model.on.values()}) or ["open"]):
                     try:
-                        texts.append(leaf.text(values))
+                        texts.append(leaf.text({**values, "status": status}))
                     except TemplateProblem as error:
                         yield below.below(*at).problem(f"{at[-1]}: {error}", "correct the template")
         proof = {"open": values["reference"], "message": values["mark"], "find": values["reference"]}.get(name)
@@ -281,6 +282,5 @@ def _sample(settings: RestSettings) -> dict[str, Any]:
         "kept": _Anything(),
         "item": _Anything(),
         "file": file_values(file),
-        "status": "open",
         "since": settings.times.write(_NOW),
     }

@@ -182,7 +182,10 @@ def _listed(call: Call, answer: Answer) -> list[Item]:
         return []
     if not isinstance(listed, list):
         raise UntrustedAnswer("what should be a list is none", remedy="correct rest.requests: answer.items")
-    names = {name: path for name, path in call.answer.items() if name != "items"}
+    if inner := call.answer.get("inner"):
+        # What is in the items of a list, such as the files of comments; each knows in which item it was.
+        listed = [{**one, "outer": each} for each in listed for one in inner.of(each) or ()]
+    names = {name: path for name, path in call.answer.items() if name not in {"items", "inner"}}
     found = [Item({name: path.of(one) for name, path in names.items()}, one) for one in listed]
     if any(not one.id for one in found):
         raise UntrustedAnswer("an item of a list has no id", remedy="correct rest.requests: answer.id")

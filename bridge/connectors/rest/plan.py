@@ -39,7 +39,7 @@ class Request:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    #: {"json": …}, {"form": {…}}, {"raw": …, "type": …}, {"parts": [[name, {"text": …} or file]]}, or None
+    #: {"json": …}, {"form": {…}}, {"raw" or "base64": …, "type": …}, {"parts": [[name, {"text": …} or file]]}, or None
     body: Mapping[str, Json] | None = None
 
 
@@ -155,13 +155,20 @@ def _query(leaf: Leaf, values: Values) -> str | None:
 def _body(body: Body, values: Values) -> dict[str, Json]:
     match body.kind:
         case "raw":
-            return {"raw": body.content.text(values), "type": body.content_type or "text/plain; charset=utf-8"}
+            return _raw(body, body.content.value(values))
         case "multipart":
             return {"parts": [[name, _part(value)] for name, value in rendered(body.content, values).items()]}
         case "form":
             return {"form": {name: str(value) for name, value in rendered(body.content, values).items()}}
         case _:
             return {"json": rendered(body.content, values)}
+
+
+def _raw(body: Body, value: Json) -> dict[str, Json]:
+    """A text, or a file as it is, which has a kind of its own."""
+    if isinstance(value, Mapping):
+        return {"base64": value["base64"], "type": body.content_type or value["type"] or "application/octet-stream"}
+    return {"raw": str(value), "type": body.content_type or "text/plain; charset=utf-8"}
 
 
 def _part(value: Json) -> dict[str, Json]:
@@ -211,6 +218,12 @@ def _replaced(content: Json, words: Mapping[str, Json]) -> Json:
         case Mapping():
             return {key: _replaced(one, words) for key, one in content.items()}
         case list():
-            return [_replaced(one, words) for one in content]
+            return [one for each in content for one in _spliced(each, words)]
         case _:
             return content
+
+
+def _spliced(element: Json, words: Mapping[str, Json]) -> list[Json]:
+    """A list that an answer told takes the place of the word for it in another: `["{{ kept.notes }}", …]`."""
+    value = _replaced(element, words)
+    return value if isinstance(element, str) and isinstance(value, list) else [value]

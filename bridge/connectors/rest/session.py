@@ -116,7 +116,11 @@ class Session:
         return self._trusted(request, writing=True, json=True)
 
     def download(self, request: Request, *, limit: int) -> bytes:
-        """A body as it is. Raises `FarSideError` for one of more than `limit` bytes."""
+        """A body as it is. Raises `FarSideError` for one of more than `limit` bytes, or that lies at another host."""
+        try:
+            self._address(request.path)
+        except UntrustedAnswer as error:
+            raise FarSideError(error.message, remedy="no secret of ours may go there", desk=self.desk) from None
         return self._trusted(request, writing=False, json=False, limit=limit).content
 
     def close(self) -> None:
@@ -135,7 +139,11 @@ class Session:
             response, content = self._exchange(request, self._signer.sign(self), writing=writing, limit=limit)
         if response.status_code >= 400:
             raise self._refusal(response, content, writing=writing)
-        if not 200 <= response.status_code < 300 or response.status_code in {202, 206}:
+        if 300 <= response.status_code < 400 and not json:
+            remedy = "its address is another host's, to which no secret of ours may go"
+            raise FarSideError(f"{self.desk} sends who asks for it elsewhere", remedy=remedy, desk=self.desk)
+        # 206 is how TM Forum's interfaces answer with a page of a list; what it holds is whole.
+        if not 200 <= response.status_code < 300 or (writing and response.status_code in {202, 206}):
             raise self._distrust(f"it was answered {response.status_code}", writing=writing)
         payload = self._json(response, content, writing=writing) if json else None
         link = response.links.get("next", {}).get("url", "")
@@ -304,12 +312,14 @@ def _body(body: Mapping[str, Json] | None) -> dict[str, Any]:
             return {"data": dict(fields)}
         case {"raw": text}:
             return {"data": text.encode()}
+        case {"base64": content}:
+            return {"data": base64.b64decode(content)}
         case _:
             return {"files": [(name, _part(part)) for name, part in body["parts"]]}
 
 
 def _kind(body: Mapping[str, Json] | None) -> dict[str, str]:
-    return {"Content-Type": body["type"]} if body and "raw" in body else {}
+    return {"Content-Type": body["type"]} if body and ("raw" in body or "base64" in body) else {}
 
 
 def _part(part: Mapping[str, Json]) -> tuple[Any, ...]:

@@ -38,7 +38,8 @@ def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - any value
 
 
 _PLAIN = _environment(_as_it_is)
-_QUOTED = _environment(lambda value: quote(str(value), safe=""))
+#: in paths values are quoted, but for those marked as whole addresses by `| safe`
+_QUOTED = _environment(lambda value: value if hasattr(value, "__html__") else quote(str(value), safe=""))
 
 
 class Leaf:

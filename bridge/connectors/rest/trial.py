@@ -150,7 +150,8 @@ class Trial:
         changed, at = self._desk.lists.changed(self._at - timedelta(minutes=10))
         if self._record not in {one.id for one in changed}:
             raise FarSideError(
-                "the ticket is not among the changes of ten minutes", remedy="correct changes: and the form of times:"
+                "the ticket is not among the changes of ten minutes",
+                remedy="correct changes: and the form of times:; some systems leave the newest minutes out",
             )
         clock = f"; its clock is {abs((at - self._desk.session.now()).total_seconds()):.0f} s from ours" if at else ""
         return f"{len(changed)} tickets have changed{clock}"

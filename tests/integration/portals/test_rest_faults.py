@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bridge.connectors.rest.plan import Request
 from bridge.domain.errors import BridgeError, FarSideError, NotPermitted, OutcomeUnknown, TryLater, UntrustedAnswer
 from bridge.domain.facts import MessageKind
 from bridge.ports import File
@@ -178,6 +179,33 @@ def test_a_certificate_of_nobody_we_trust_is_refused_before_anything_is_said(tmp
         Talk(trusted).open()
         trusted.close()
     assert len(queue.tickets()) == 1
+
+
+@pytest.mark.parametrize("where", ["https://elsewhere.example/file", "//elsewhere.example/file"])
+def test_no_other_host_is_ever_asked_whatever_the_portal_names(through, injecting, where):
+    with pytest.raises(FarSideError, match="another host"):
+        through.desk.session.download(Request("GET", where, {}, {}), limit=10)
+    with pytest.raises(UntrustedAnswer, match="another host"):
+        through.desk.session.read(Request("GET", where, {}, {}))
+    assert injecting.asked == []
+
+
+def test_nobody_is_followed_to_where_a_portal_sends_on(through, injecting):
+    elsewhere = Injected(302, b"", {"Location": "https://elsewhere.example/file"})
+    injecting.inject(elsewhere, elsewhere, elsewhere)
+    with pytest.raises(FarSideError, match="elsewhere"):
+        through.desk.session.download(Request("GET", "file", {}, {}), limit=10)
+    with pytest.raises(UntrustedAnswer):
+        through.desk.session.read(Request("GET", "file", {}, {}))
+    with pytest.raises(OutcomeUnknown):
+        through.open()
+    assert len(injecting.asked) == 3
+
+
+def test_a_file_of_more_bytes_than_are_allowed_is_not_read_to_its_end(through, injecting):
+    injecting.inject(Injected(200, b"x" * 100_000, {"Content-Type": "text/plain"}))
+    with pytest.raises(FarSideError, match="more than 10 bytes"):
+        through.desk.session.download(Request("GET", "file", {}, {}), limit=10)
 
 
 # ── sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────

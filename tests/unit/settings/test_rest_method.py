@@ -198,6 +198,10 @@ def test_each_preset_can_be_used_with_what_its_first_lines_ask_for(name, folder)
 
 
 SETTINGS = {
+    "freshdesk": "email: cpsd@example.org, web: 'https://desk.example.org'",
+    "jira-service-management": "desk: '10', type: '25', project: HELP, cancel: '901'",
+    "tmf621": "web: 'https://desk.example.org'",
+    "zendesk": "web: 'https://desk.example.org'",
     "request-tracker": "queue: Market, web: 'https://desk.example.org'",
     "roundup": "user: bridge, web: 'https://desk.example.org'",
 }

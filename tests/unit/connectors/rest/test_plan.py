@@ -98,3 +98,21 @@ def test_bodies_have_four_forms():
         settings = described(requests={**described().requests, "message": one})
         told = plan(outbound(kind=MessageKind.TEXT, desk_record="7"), settings)
         assert told["steps"][0]["calls"][0]["body"] == expected
+
+
+def test_a_list_that_an_answer_told_takes_its_place_in_another():
+    first = Call("GET", Leaf("x", quoted=True), keep={"notes": Path("note")})
+    second = Call(
+        "PATCH", Leaf("x", quoted=True), body=Body("json", compiled({"note": ["{{ kept.notes }}", {"t": 1}]}))
+    )
+    settings = described(requests={**described().requests, "message": (first, second)})
+    told = plan(outbound(kind=MessageKind.TEXT, desk_record="7"), settings)
+    shown = revealed(told["steps"][0]["calls"][1], told["hidden"], {"notes": [{"t": 0}]})
+    assert shown.body == {"json": {"note": [{"t": 0}, {"t": 1}]}}
+    assert revealed(told["steps"][0]["calls"][1], told["hidden"], {"notes": []}).body["json"]["note"] == [{"t": 1}]
+
+
+def test_a_file_may_be_the_whole_body_in_its_own_kind():
+    one = (Call("POST", Leaf("files", quoted=True), body=Body("raw", Leaf("{{ file }}"))),)
+    told = plan(outbound(files=(FILE,)), described(requests={**described().requests, "attachment": one}))
+    assert told["steps"][1]["calls"][0]["body"] == {"base64": "AP8=", "type": "text/csv"}
