@@ -52,6 +52,12 @@ class Theirs:
         self.sandbox.instance.clock.skew_seconds += 10
         return self._ask("PATCH", f"/api/now/table/incident/{incident['sys_id']}", json=fields)
 
+    def attach(self, incident, name, content):
+        """One of their people adds a file."""
+        where = {"table_name": "incident", "table_sys_id": incident["sys_id"], "file_name": name}
+        self.sandbox.instance.clock.skew_seconds += 10
+        self._ask("POST", "/api/now/attachment/file", params=where, data=content, headers={"Content-Type": "text/csv"})
+
     def fault(self, kind, times=1, match=None, **parameters):
         self.sandbox.instance.clock.skew_seconds += 1
         body = {"match": match or {}, "times": times, "fault": {"kind": kind, **parameters}}
@@ -144,6 +150,25 @@ def test_states_and_words_come_back_and_the_resolution_is_accepted_over_there(be
     assert incident["state"] == "7"
     once(bench, 2)
     assert "late_report" not in json.dumps(bench.story(case["number"]))
+
+
+def test_files_go_both_ways_with_the_same_hash_and_none_comes_back(bench, theirs):
+    case = engaged(bench)
+    (incident,) = theirs.incidents()
+    theirs.attach(incident, "trace.csv", b"time,state\n")
+    once(bench, 3)
+    bench.attach(case, "more.csv", b"4,5,6\n")
+    once(bench, 3)
+
+    with bench.person() as session:
+        query = {"sysparm_query": f"table_sys_id={case['sys_id']}^ORDERBYfile_name"}
+        ours = session.get(f"{bench.servicenow.url}/api/now/table/sys_attachment", params=query, timeout=10)
+    sent, known, made = b"time,state\n", b"1,2,3\n", b"4,5,6\n"
+    expected = {"trace.csv": sent, "reads.csv": known, "more.csv": made}
+    hashes = sorted((name, hashlib.sha256(content).hexdigest()) for name, content in expected.items())
+    assert sorted((row["file_name"], row["hash"]) for row in ours.json()["result"]) == hashes
+    over_there = theirs.rows("sys_attachment", f"table_sys_id={incident['sys_id']}")
+    assert sorted((row["file_name"], row["hash"]) for row in over_there) == hashes
 
 
 def test_our_own_words_over_there_are_never_read_as_theirs(bench, theirs):
