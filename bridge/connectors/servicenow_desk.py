@@ -18,8 +18,8 @@ from bridge.connectors.portals.servicenow_records import RecordCollector, read_i
 from bridge.connectors.portals.writing import marked
 from bridge.domain.case import Case
 from bridge.domain.contacts import ServiceNowContact
-from bridge.domain.delivery import Delivery, Receipt
-from bridge.domain.errors import FarSideError
+from bridge.domain.delivery import Delivery, DeliveryStatus, Receipt
+from bridge.domain.errors import FarSideError, OutcomeUnknown, TryLater, UntrustedAnswer
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeliveryId, DeskName, SysId, reference
 from bridge.mapping.marks import mark_in
@@ -107,25 +107,39 @@ class ServiceNowDesk:
     def send(self, frozen: Frozen, attempt: int) -> Receipt:
         """Create the record, or write into it; then store the files that are not there yet."""
         told = json.loads(frozen.content)
-        if told["kind"] == MessageKind.OPEN.value:
-            record = self._client.create(self._contact.table, told["correlation_id"], told["body"])
-            return self._with_files(self._receipt(record), record.sys_id, told["files"])
+        try:
+            receipt = self._open(told) if told["kind"] == MessageKind.OPEN.value else self._say(told, attempt)
+        except UntrustedAnswer as error:
+            # Only reads are answered so: what stands before the write.
+            raise TryLater(error.message, remedy=error.remedy, desk=self._desk) from error
+        return self._with_files(receipt, SysId(receipt.far_id), told["files"])
+
+    def _open(self, told: Mapping[str, Any]) -> Receipt:
+        return self._receipt(self._client.create(self._contact.table, told["correlation_id"], told["body"]))
+
+    def _say(self, told: Mapping[str, Any], attempt: int) -> Receipt:
         sys_id = self._record(told)
-        written = self._entry(sys_id, told["delivery"]) if attempt > 1 else None
-        receipt = written or self._client.write(self._contact.table, sys_id, told["body"])
-        return self._with_files(receipt, sys_id, told["files"])
+        if attempt == 1 or not self._is_written(sys_id, told["delivery"]):
+            self._client.write(self._contact.table, sys_id, told["body"])
+        return Receipt(sys_id)
 
     def _with_files(self, receipt: Receipt, sys_id: SysId, files: Sequence[Mapping[str, str]]) -> Receipt:
-        """The files are stored one by one; one that their rules refuse is named, and stops none of the others."""
-        stored = self._client.attachments([sys_id], _EVER) if files else ()
+        """The files are stored one by one; one that their rules refuse is named, and stops none of the others.
+
+        Whatever else goes wrong leaves the message begun: nobody may say that nothing was done.
+        """
         refused: dict[str, str] = {}
-        for file in files:
-            content = base64.b64decode(file["content"])
-            if not _is_there(file["name"], content, stored):
-                try:
-                    self._client.attach(self._contact.table, sys_id, file["name"], file["type"], content)
-                except FarSideError as error:
-                    refused[file["name"]] = error.message
+        try:
+            stored = self._client.attachments([sys_id], _EVER) if files else ()
+            for file in files:
+                content = base64.b64decode(file["content"])
+                if not _is_there(file["name"], content, stored):
+                    try:
+                        self._client.attach(self._contact.table, sys_id, file["name"], file["type"], content)
+                    except FarSideError as error:
+                        refused[file["name"]] = error.message
+        except (TryLater, UntrustedAnswer) as error:
+            raise OutcomeUnknown(f"a file is not stored yet: {error.message}", desk=self._desk) from error
         return replace(receipt, detail={**receipt.detail, "files_refused": refused}) if refused else receipt
 
     def find(self, delivery: Delivery) -> Receipt | None:
@@ -137,10 +151,14 @@ class ServiceNowDesk:
         records = self._client.correlated(self._contact.table, told["correlation_id"])
         if not records:
             return None
-        receipt = self._receipt(records[0]) if opening else self._entry(self._record(told), told["delivery"])
-        if receipt is None:
+        record = records[0]
+        if not opening and not self._is_written(record.sys_id, told["delivery"]):
             return None
-        stored = self._client.attachments([records[0].sys_id], _EVER) if told["files"] else ()
+        receipt = self._receipt(record) if opening else Receipt(record.sys_id)
+        if delivery.status is DeliveryStatus.DONE:
+            # A file that was refused is not there, and was said not to be.
+            return receipt
+        stored = self._client.attachments([record.sys_id], _EVER) if told["files"] else ()
         there = (_is_there(file["name"], base64.b64decode(file["content"]), stored) for file in told["files"])
         return receipt if all(there) else None
 
@@ -157,13 +175,11 @@ class ServiceNowDesk:
             )
         return records[0].sys_id
 
-    def _entry(self, sys_id: SysId, delivery: str) -> Receipt | None:
-        """The journal entry of ours that ends with the delivery's reference."""
+    def _is_written(self, sys_id: SysId, delivery: str) -> bool:
+        """Whether a journal entry of ours ends with the delivery's reference."""
         mark = reference(DeliveryId(delivery))
-        for entry in self._client.journals([sys_id], _EVER):
-            if entry.author == self._contact.user and mark_in(entry.text) == mark:
-                return Receipt(entry.sys_id)
-        return None
+        entries = self._client.journals([sys_id], _EVER)
+        return any(entry.author == self._contact.user and mark_in(entry.text) == mark for entry in entries)
 
     def _receipt(self, record: Case) -> Receipt:
         return Receipt(record.sys_id, {"reference": record.number, "link": self._link(record)})

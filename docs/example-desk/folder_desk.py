@@ -18,7 +18,6 @@ from bridge.connectors.portals.reading import with_words
 from bridge.connectors.portals.writing import marked
 from bridge.domain.delivery import Delivery, Receipt
 from bridge.domain.errors import TryLater
-from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName, Reference
 from bridge.ports import (
     PORTAL_SOURCE,
@@ -57,7 +56,6 @@ class FolderDesk:
         """Everything that `send` needs, and nothing that it would have to ask for."""
         told = {
             "reference": message.reference,
-            "kind": message.kind.value,
             "text": f"{message.case_number} {message.summary}\n{at.isoformat()}\n\n{marked(message)}\n",
         }
         return Frozen(json.dumps(told).encode(), message.id, ())
@@ -80,8 +78,10 @@ class FolderDesk:
         return self._receipt(told)
 
     def find(self, delivery: Delivery) -> Receipt | None:
+        if not self._path.is_dir():
+            raise TryLater("the folder is not there, so nobody knows what is in it", desk=self._desk)
         told = json.loads(delivery.frozen or b"{}")
-        there = bool(told) and self._file(told["reference"], delivery.message_id).exists()
+        there = bool(told) and self._file(told["reference"], delivery.id).exists()
         return self._receipt(told) if there else None
 
     def collector(self) -> Collector | None:
@@ -94,7 +94,7 @@ class FolderDesk:
             told = json.loads(raw)
             engagement = known.by_reference(Reference(str(told["reference"])))
             text = str(told["text"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return start
         if engagement is None:
             return Reading("review", "quarantine", ("unknown_reference",), channel="portal", at=received_at)
@@ -102,7 +102,7 @@ class FolderDesk:
         return with_words(read, text)
 
     def check(self) -> Iterator[CheckResult]:
-        usable = os.access(self._path, os.R_OK | os.W_OK)
+        usable = self._path.is_dir() and os.access(self._path, os.R_OK | os.W_OK)
         status = CheckStatus.OK if usable else CheckStatus.FAILED
         yield CheckResult(f"folder {self._desk}", status, str(self._path), "" if usable else "let us read and write it")
 
@@ -113,8 +113,7 @@ class FolderDesk:
         return self._path / "to-desk" / reference / f"{delivery}.txt"
 
     def _receipt(self, told: dict[str, str]) -> Receipt:
-        opening = told["kind"] == MessageKind.OPEN.value
-        return Receipt(told["reference"] if opening else "", {"reference": told["reference"]})
+        return Receipt(told["reference"], {"reference": told["reference"]})
 
 
 class FolderCollector:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -100,9 +100,12 @@ class RecordCollector:
 
     def _entries(self, engagements: Sequence[Engagement], since: datetime, now: datetime) -> Iterator[RawItem]:
         sys_ids = list(_by_record(engagements))
-        for entry in self.client.journals(sys_ids, since):
-            if entry.element in self.contact.reads:
-                yield self._item(entry.sys_id, "entry", _entry(entry), now)
+        entries = [entry for entry in self.client.journals(sys_ids, since) if entry.element in self.contact.reads]
+        # The platform counts in seconds: which of two came first, nobody knows.
+        at_once = Counter((entry.case, entry.created_on) for entry in entries)
+        for entry in entries:
+            ordered = at_once[entry.case, entry.created_on] == 1
+            yield self._item(entry.sys_id, "entry", {**_entry(entry), "ordered": ordered}, now)
         with self.store.reading() as tx:
             files = self.client.attachments(sys_ids, since)
             known = tx.received(self.name, [file.sys_id for file in files])
@@ -147,7 +150,7 @@ def read_item(
         if start.engagement is None:
             return replace(start, kind="review", verdict="quarantine", reasons=("unknown_record",))
         return _READERS[told["kind"]](start, told, known, contact)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reasons = ("unreadable", type(error).__name__)
         return Reading("review", "quarantine", reasons, channel="portal", desk=desk, at=received_at)
 
@@ -167,6 +170,7 @@ def _start(told: Mapping[str, Any], received_at: datetime, known: Correspondence
         sender=told.get("author", ""),
         authenticated=True,
         at=min(parse_time(told["at"]), received_at) if "at" in told else received_at,
+        ordered=bool(told.get("ordered", True)),
     )
 
 
