@@ -12,17 +12,21 @@ import orjson
 
 from bridge.connectors.rest.answers import Path, text_of
 from bridge.connectors.rest.lists import Item, Lists
-from bridge.connectors.rest.plan import TICKET, Request, revealed
+from bridge.connectors.rest.plan import TICKET, Request, mark_of, revealed
 from bridge.connectors.rest.session import Session
 from bridge.connectors.rest.templates import TemplateProblem
 from bridge.domain.delivery import Delivery, Receipt
 from bridge.domain.errors import BridgeError, FarSideError, NotBegun, NotFound, OutcomeUnknown, TryLater
+from bridge.domain.facts import MessageKind
+from bridge.domain.ids import reference
 from bridge.mapping.marks import mark_in
 from bridge.ports import Frozen
 
 Json: TypeAlias = Any
 
 _MOST_REMEMBERED = 1000
+#: when what was never begun was written
+_NEVER = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +67,46 @@ class Sending:
         plan = Plan.read(frozen.content)
         until = self._session.monotonic() + self._within
         ticket = Item({"id": plan.told["record"]}, None)
+        if attempt == 1:
+            self._remember(plan.delivery, _NEVER)
         for number, step in enumerate(plan.told["steps"]):
             found, done = self._was_taken(plan, step, ticket.id) if attempt > 1 else (None, False)
+            if attempt > 1 and not done and step["do"] == "open":
+                self._wait_for_search(plan)
             if not done:
                 found = self._take(plan, step, ticket.id, number, until)
             ticket = found or ticket
-        return self._receipt(plan, ticket)
+        return self._receipt(plan.told["kind"], ticket)
 
     def find(self, delivery: Delivery) -> Receipt | None:
         """Whether all of a message is there. Raises `OutcomeUnknown` while a search may still miss it."""
         if delivery.frozen is None:
-            return None
+            return self._find_unwritten(delivery)
         plan = Plan.read(delivery.frozen)
         ticket = Item({"id": plan.told["record"]}, None)
         for step in plan.told["steps"]:
             found, done = self._was_taken(plan, step, ticket.id)
             ticket = found or ticket
             if not done:
-                self._certainly_absent(plan, delivery)
+                if step["do"] == "open":
+                    self._certainly_absent(plan.delivery, plan.told["at"] if delivery.attempts <= 1 else None)
                 return None
-        return self._receipt(plan, ticket)
+        return self._receipt(plan.told["kind"], ticket)
+
+    def _find_unwritten(self, delivery: Delivery) -> Receipt | None:
+        """A delivery whose bytes a restored store does not know: by its references, which do not depend on them."""
+        if delivery.engagement is None:
+            return None
+        mark = mark_of(delivery.id)
+        values = {"reference": reference(delivery.engagement), "mark": mark, "delivery": delivery.id}
+        found = self._lists.found(values)
+        if not found:
+            self._certainly_absent(delivery.id, None)
+            return None
+        kind = str(delivery.payload.get("kind", ""))
+        if kind != MessageKind.OPEN.value and not self._has_message(found[0].id, mark):
+            return None
+        return self._receipt(kind, found[0])
 
     # ── what was done ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,7 +123,7 @@ class Sending:
         match step["do"]:
             case "open":
                 found = self._lists.found(plan.values)
-                return (found[0], True) if found else (None, self._not_yet_found(plan))
+                return (found[0], True) if found else (None, False)
             case "message":
                 return None, self._has_message(record, str(proof["mark"]))
             case "attachment":
@@ -117,16 +141,15 @@ class Sending:
                 return True
         return False
 
-    def _not_yet_found(self, plan: Plan) -> bool:
-        """False; raises `TryLater` while a search may still miss what was written last."""
+    def _wait_for_search(self, plan: Plan) -> None:
+        """Raises `TryLater` while a search may still miss what an earlier attempt has written."""
         wait = self._hidden_for(plan.delivery, None)
         if wait > 0:
             raise TryLater(f"what was written may not be found by {self._session.desk} yet", retry_after=wait)
-        return False
 
-    def _certainly_absent(self, plan: Plan, delivery: Delivery) -> None:
-        frozen_at = plan.told.get("at") if delivery.attempts <= 1 else None
-        if self._hidden_for(plan.delivery, frozen_at) > 0:
+    def _certainly_absent(self, delivery: str, frozen_at: str | None) -> None:
+        """Raises `OutcomeUnknown` while a search may still miss it."""
+        if self._hidden_for(delivery, frozen_at) > 0:
             raise OutcomeUnknown(
                 f"it is not found at {self._session.desk}, whose search comes after what is written",
                 remedy="it is asked for again",
@@ -173,11 +196,13 @@ class Sending:
         if header := self._settings.idempotency:
             headers = {**request.headers, header: f"{plan.delivery}.{place}"}
             request = Request(request.method, request.path, request.query, headers, request.body)
-        with self._lock:
-            if len(self._written) >= _MOST_REMEMBERED:
-                self._written.pop(next(iter(self._written)))
-            self._written[plan.delivery] = self._session.monotonic()
-        payload = self._session.write(request).payload
+        before = self._remember(plan.delivery, self._session.monotonic())
+        try:
+            payload = self._session.write(request).payload
+        except TryLater:
+            if before is not None:
+                self._remember(plan.delivery, before)
+            raise
         if call["refused"] and (said := Path(call["refused"]).of(payload)):
             raise FarSideError(
                 f"{self._session.desk} refused it: {text_of(said) or said}",
@@ -186,9 +211,18 @@ class Sending:
             )
         return payload
 
-    def _receipt(self, plan: Plan, ticket: Item) -> Receipt:
+    def _remember(self, delivery: str, at: float) -> float | None:
+        """When a delivery was written last, by the monotonic clock; what was remembered before."""
+        with self._lock:
+            if len(self._written) >= _MOST_REMEMBERED:
+                self._written.pop(next(iter(self._written)))
+            before = self._written.pop(delivery, None)
+            self._written[delivery] = at
+        return before
+
+    def _receipt(self, kind: str, ticket: Item) -> Receipt:
         record = ticket.id
-        if plan.told["kind"] != "open":
+        if kind != MessageKind.OPEN.value:
             return Receipt(record)
         values = {**{name: value for name, value in ticket.parts.items() if value is not None}, "item": ticket.told}
         common = {"settings": dict(self._settings.settings), "url": self._settings.url}
