@@ -6,6 +6,7 @@ import os
 import socketserver
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -422,6 +423,23 @@ def test_what_is_renewed_is_written_back_and_good_after_a_restart(granted, file)
         before = file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert sorted(path.name for path in file.parent.iterdir()) == [file.name, f"{file.name}.lock"]
+
+
+def test_two_who_renew_at_once_do_not_use_up_each_other_s_refresh_token(desk, file):
+    desk.mailbox = desk.tokens.person = f"ines-{desk.mailbox}"
+    desk.tokens.lifetime = 60  # each look renews
+    desk.applicant(desk.by_person(file)).login(lambda _: None)
+    keepers = [desk.settings(desk.by_person(file)).tokens for _ in range(3)]
+    together = threading.Barrier(len(keepers))
+
+    def renew(keeper):
+        together.wait(PATIENCE)
+        return [keeper.current() for _ in range(4)]
+
+    with ThreadPoolExecutor(len(keepers)) as pool:
+        tokens = [token for some in pool.map(renew, keepers) for token in some]
+    assert len(set(tokens)) == 12
+    assert len(desk.tokens.refresh) == 1
 
 
 def test_a_disk_that_fails_while_it_is_written_back_leaves_the_old_file_whole_and_the_mail_goes(
