@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bridge.domain.errors import BridgeError, StoreUnavailable
-from bridge.ports import Collector, RawItem
+from bridge.ports import Collector, RawItem, Store
 from bridge.sync.alarm import raise_alert
 from bridge.sync.restored import mailboxes_read
 from bridge.sync.surroundings import Surroundings
@@ -27,6 +27,26 @@ class CollectReport:
 
     received: int = 0
     unreachable: list[str] = field(default_factory=list)
+
+
+class _Keeping:
+    """Commits what is collected, before it is marked as read where it came from."""
+
+    def __init__(self, store: Store, report: CollectReport) -> None:
+        self._store = store
+        self._report = report
+
+    def __call__(self, item: RawItem) -> bool:
+        with self._store.transaction() as tx:
+            new = tx.receive(item) is not None
+        self._report.received += new
+        return new
+
+    def together(self, items: Sequence[RawItem]) -> None:
+        """Several in one transaction: all or none."""
+        with self._store.transaction() as tx:
+            new = sum(tx.receive(item) is not None for item in items)
+        self._report.received += new
 
 
 class Collecting:
@@ -48,14 +68,8 @@ class Collecting:
         with self._around.store.reading() as tx:
             began, away = tx.now(), tx.control(_away(collector))
 
-        def keep(item: RawItem) -> bool:
-            with self._around.store.transaction() as tx:
-                new = tx.receive(item) is not None
-            report.received += new
-            return new
-
         try:
-            collector.collect(keep)
+            collector.collect(_Keeping(self._around.store, report))
         except BridgeError as error:
             if not error.retryable or isinstance(error, StoreUnavailable):
                 raise

@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.connectors.mail.identity import identity
-from bridge.connectors.mail.keeping import OVERSIZE_BYTES, Keep, believable, is_kept, marked, pass_over
+from bridge.connectors.mail.keeping import (
+    OVERSIZE_BYTES,
+    Keep,
+    KeepsTogether,
+    are_kept,
+    believable,
+    is_kept,
+    marked,
+    pass_over,
+)
 from bridge.connectors.mail.mailbox import LOST, Listed, Mailbox, opened
 from bridge.connectors.mail.positions import Position, Positions, StorePositions
 from bridge.connectors.mail.settings import MailSettings
@@ -20,6 +29,8 @@ from bridge.domain.errors import TryLater
 from bridge.ports import CheckResult, CheckStatus, RawItem, Store
 
 _BATCH = 50
+#: octets of mails in one commit
+_COMMITTED_AT_ONCE = 4_000_000
 
 
 class MailboxCollector:
@@ -149,8 +160,8 @@ class _Round:
     def take(self, uids: Sequence[int]) -> None:
         """Fetch and keep some mails."""
         listed = self.mailbox.listed(uids)
-        for entry in listed:
-            self._take_one(entry)
+        for entries in _together(listed) if isinstance(self.keep, KeepsTogether) else ([entry] for entry in listed):
+            self._take_some(entries)
         self.handled.update(set(uids) - {entry.uid for entry in listed})
 
     def look(self, uids: Sequence[int]) -> Iterator[RawItem]:
@@ -165,12 +176,14 @@ class _Round:
         uids, self._to_flag = self._to_flag, []
         return uids
 
-    def _take_one(self, entry: Listed) -> None:
-        raw = self._fetch(entry)
-        if raw is None:
-            return
+    def _take_some(self, entries: Sequence[Listed]) -> None:
+        fetched = [(entry, self._item(entry, raw)) for entry in entries if (raw := self._fetch(entry)) is not None]
+        all_kept = are_kept(self.keep, [item for _, item in fetched])
+        for entry, item in fetched:
+            self._note(entry, kept=all_kept or is_kept(self.keep, item, entry.uid))
+
+    def _note(self, entry: Listed, *, kept: bool) -> None:
         oversize = entry.size > self.settings.largest_mail
-        kept = is_kept(self.keep, self._item(entry, raw), entry.uid)
         # Only now: what `keep` raises must not let the position pass this mail by.
         self.handled.add(entry.uid)
         if not kept:
@@ -200,6 +213,19 @@ class _Round:
 
     def _item(self, entry: Listed, raw: bytes) -> RawItem:
         return RawItem(self.source, identity(raw), raw, believable(entry.received_at, self.now))
+
+
+def _together(listed: Sequence[Listed]) -> Iterator[list[Listed]]:
+    """Mails that are fetched and committed together: some MB of them, a larger one alone."""
+    some, size = list[Listed](), 0
+    for entry in listed:
+        if some and size + entry.size > _COMMITTED_AT_ONCE:
+            yield some
+            some, size = [], 0
+        some.append(entry)
+        size += entry.size
+    if some:
+        yield some
 
 
 def _new(mailbox: Mailbox, known: Position) -> list[int]:

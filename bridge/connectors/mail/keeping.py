@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -11,6 +12,20 @@ from bridge.domain.errors import BridgeError
 from bridge.ports import RawItem
 
 Keep = Callable[[RawItem], bool]
+
+
+@runtime_checkable
+class KeepsTogether(Protocol):
+    """A `Keep` that can also commit several items at once, all or none: the disk is waited for once."""
+
+    def __call__(self, item: RawItem) -> bool:
+        """Keep one item."""
+        ...
+
+    def together(self, items: Sequence[RawItem]) -> None:
+        """Keep them all; if this raises, none is kept."""
+        ...
+
 
 #: Put before the bytes of a mail that was too large to be read whole; such a mail is for a person to decide upon.
 OVERSIZE_FIELD = "X-CPSD-Oversize"
@@ -34,6 +49,24 @@ def is_kept(keep: Keep, item: RawItem, place: str | int) -> bool:
         return False
     except Exception as error:  # noqa: BLE001 - whatever one mail does to the store, the others go on
         pass_over(item.source, place, error)
+        return False
+    return True
+
+
+def are_kept(keep: Keep, items: Sequence[RawItem]) -> bool:
+    """Whether mails were kept by one commit. If one cannot be, none is, and each has to be tried by itself.
+
+    Raises what `keep` raised if that may pass.
+    """
+    if not items or not isinstance(keep, KeepsTogether):
+        return False
+    try:
+        keep.together(items)
+    except BridgeError as error:
+        if error.retryable:
+            raise
+        return False
+    except Exception:  # noqa: BLE001 - which of them it was is found out one by one, and logged then
         return False
     return True
 

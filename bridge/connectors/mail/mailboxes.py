@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from bridge.connectors.mail.keeping import Keep
+from bridge.connectors.mail.keeping import Keep, KeepsTogether
 from bridge.connectors.mail.logins import Patience
 from bridge.domain.errors import TryLater
 from bridge.ports import CheckResult, Collector, RawItem, Watch
@@ -100,7 +100,7 @@ class Mailboxes:
         if len(passes) == 1:
             passes[0].run(keep)
         elif passes:
-            one_by_one = _OneByOne(keep)
+            one_by_one = _SomeBySome(keep) if isinstance(keep, KeepsTogether) else _OneByOne(keep)
             with ThreadPoolExecutor(len(passes), thread_name_prefix="mailbox") as pool:
                 list(pool.map(lambda one: one.run(one_by_one), passes))
         for visited, made in zip(due, passes, strict=True):
@@ -161,6 +161,18 @@ class _OneByOne:
     def __call__(self, item: RawItem) -> bool:
         with self._lock:
             return self._keep(item)
+
+
+class _SomeBySome(_OneByOne):
+    """The same where several can be kept at once."""
+
+    def __init__(self, keep: KeepsTogether) -> None:
+        super().__init__(keep)
+        self._several = keep
+
+    def together(self, items: Sequence[RawItem]) -> None:
+        with self._lock:
+            self._several.together(items)
 
 
 def _raise(errors: Mapping[str, Exception | None]) -> None:
