@@ -138,7 +138,7 @@ def _rows(tx: Transaction, deliveries: Sequence[Delivery]) -> list[dict[str, Jso
 
 def _row(delivery: Delivery, number: str) -> dict[str, Json]:
     payload = delivery.payload
-    detail = payload.get("kind") or payload.get("purpose") or payload.get("element") or payload.get("code") or ""
+    detail = next((payload[name] for name in ("kind", "purpose", "element", "code", "name") if payload.get(name)), "")
     return {
         "delivery": delivery.id,
         "status": delivery.status.value,

@@ -7,10 +7,11 @@ stay where they arrived and are taken from there when the file is stored.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from bridge.domain.engagement import Engagement
 from bridge.mapping.incoming import Judged, judged, portal_file
-from bridge.ports import PORTAL_SOURCE, InboxItem, MailKind, ReadAttachment, Reading
+from bridge.ports import PORTAL_SOURCE, InboxItem, MailKind, ReadAttachment, Reading, ToldEvent
 from bridge.sync.casework import Casework
 from bridge.sync.queued import file_row
 from bridge.sync.surroundings import Surroundings
@@ -21,17 +22,21 @@ _WITHOUT: frozenset[MailKind] = frozenset({"automatic", "bounce", "receipt", "ow
 
 
 def take_in(work: Casework, item: InboxItem, reading: Reading, engagement: Engagement) -> None:
-    """Decide on the files of an item that was applied; those that are not taken in are named in one work note."""
+    """Decide on the files of an item that was applied; those that are not taken in are named in one work note.
+
+    Each once: the banner in a desk's signature comes with every mail.
+    """
     if reading.kind in _WITHOUT:
         return
     found = list(judged(reading.attachments, work.agreement(engagement).accepted_files))
-    known = _in_the_case(work) if found else frozenset()
+    story = work.tx.story(work.record.sys_id) if found else ()
+    known, named = _hashes(story, "file_seen"), _hashes(story, "file_not_taken_in")
     for one in found:
         if one.why:
-            _tell(work, engagement, "file_not_taken_in", item, one, {"why": one.why})
+            _tell(work, engagement, "file_not_taken_in", item, one, {"why": one.why, "sha256": one.file.sha256})
         else:
             _take(work, engagement, item, one, known)
-    if left := [one.described for one in found if one.why]:
+    if left := [one.described for one in found if one.why and one.file.sha256.lower() not in named]:
         work.say("files_left", {"desk": engagement.desk, "files": "\n".join(left)})
 
 
@@ -45,10 +50,10 @@ def _take(work: Casework, engagement: Engagement, item: InboxItem, one: Judged, 
     _tell(work, engagement, "file_taken_in", item, one, {"delivery": row.id, "sha256": sha256})
 
 
-def _in_the_case(work: Casework) -> frozenset[str]:
-    """Hashes of files that people have put into the case since a desk was engaged: a desk may send them back."""
-    seen = (told.event.facts for told in work.tx.story(work.record.sys_id) if told.event.kind == "file_seen")
-    return frozenset(str(facts["sha256"]).lower() for facts in seen) - {""}
+def _hashes(story: Iterable[ToldEvent], kind: str) -> frozenset[str]:
+    """Hashes of the files of some events: those in the case since a desk was engaged, or those that were not taken."""
+    facts = (told.event.facts for told in story if told.event.kind == kind)
+    return frozenset(str(one["sha256"]).lower() for one in facts) - {""}
 
 
 def _hash(around: Surroundings, item: InboxItem, file: ReadAttachment) -> str:

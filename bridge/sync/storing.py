@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 
-from bridge.domain.delivery import Claim, Delivery, Receipt
+from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import FarSideError, ScannerAway, StoreError
 from bridge.domain.ids import EngagementId, SysId
@@ -22,6 +22,9 @@ from bridge.sync.intake import content_of
 from bridge.sync.outcomes import Prepared
 from bridge.sync.surroundings import EVER, Surroundings
 from bridge.sync.telling import engagement_event
+
+#: a file may be what makes the far side break off, so it is not sent to it for ever
+_MOST_ATTEMPTS = 5
 
 
 class FilePerformer:
@@ -91,8 +94,12 @@ class FilePerformer:
         _record(tx, "file_stored", claim.delivery, facts)
 
     def absent(self, tx: Transaction, claim: Claim) -> None:
-        """ServiceNow never stored it: it is sent again."""
-        _record(tx, "file_absent", claim.delivery, {})
+        """ServiceNow never stored it: it is sent again, unless that came to nothing too often."""
+        _record(tx, "file_absent", claim.delivery, {"attempt": claim.attempt})
+        if claim.attempt >= _MOST_ATTEMPTS:
+            why = f"not stored by any of {claim.attempt} attempts, and no answer said why"
+            tx.set_delivery(claim.delivery.id, DeliveryStatus.DEAD, error=why)
+            self.failed(tx, claim, why)
 
     def failed(self, tx: Transaction, claim: Claim, error: str) -> None:
         """It is not stored: people are told, and those who work on the case read which file it is."""

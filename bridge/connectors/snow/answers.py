@@ -57,6 +57,10 @@ def trusted(response: requests.Response, *, now: datetime) -> Answer:
     return Answer(payload["result"], _count(response, method), server_time(response))
 
 
+class ForbiddenOrDone(OutcomeUnknown):
+    """A POST was answered with 403, which may have been carried out all the same (KB2697679); if so, it is done now."""
+
+
 def refuse_failures(response: requests.Response, *, now: datetime) -> None:
     """Raise unless the status is the one that the method's success has, and the body is no web page."""
     method, status = response.request.method or "GET", response.status_code
@@ -71,7 +75,9 @@ def refusal(response: requests.Response, *, now: datetime) -> BridgeError:
     status, method = response.status_code, response.request.method or "GET"
     message, detail = message_of(_json(response))
     text = f"ServiceNow answered {status}: {message}" if message else f"ServiceNow answered {status}"
-    if method != "GET" and _may_be_done(status, method):
+    if method == "POST" and status == 403:
+        return ForbiddenOrDone(text, remedy=_permission_remedy(status, detail))
+    if method != "GET" and (status >= 500 or status == 408):
         return OutcomeUnknown(text, remedy="ask whether it was carried out")
     if status in _PASSING or status >= 500:
         return TryLater(text, retry_after=retry_after(response, now=now))
@@ -79,11 +85,6 @@ def refusal(response: requests.Response, *, now: datetime) -> BridgeError:
         return NotPermitted(text, status=status, detail=detail, remedy=_permission_remedy(status, detail))
     kind = NotFound if status == 404 else FarSideError
     return kind(text, status=status, detail=detail, remedy=detail)
-
-
-def _may_be_done(status: int, method: str) -> bool:
-    """Whether a write that was refused like this may have been carried out: a POST's 403 may (KB2697679)."""
-    return status >= 500 or status == 408 or (status == 403 and method == "POST")
 
 
 def distrust(method: str, what: str, message: str = "") -> BridgeError:

@@ -51,13 +51,11 @@ def files(bench, case, by=OURS):
         ]
 
 
-def lose_answers_to_files(bench, times):
+def trouble_with_files(bench, **fault):
+    """What happens to the next file that is stored."""
     admin = ("admin", bench.servicenow.instance.accounts.passwords["admin"])
-    rule = {
-        "match": {"method": "POST", "path_regex": "/attachment/file"},
-        "times": times,
-        "fault": {"kind": "lost_after_commit"},
-    }
+    match = {"method": "POST", "path_regex": "/attachment/file"}
+    rule = {"match": match, "times": 1, "fault": fault}
     told = requests.post(f"{bench.servicenow.url}/sandbox/faults", json=rule, auth=admin, timeout=10)
     assert told.ok, told.text
 
@@ -115,9 +113,24 @@ def test_the_next_mail_is_shown_with_the_file_that_goes_with_it(sharing):
 def test_a_file_whose_answer_is_lost_is_in_the_case_once(sharing):
     case = sharing.raise_case()
     sharing.run("once")
-    lose_answers_to_files(sharing, 1)
+    trouble_with_files(sharing, kind="lost_after_commit")
     answer(sharing, "#progress: see the analysis", analysis_pdf=PDF)
     for _ in range(3):
         sharing.run("once")
     assert [name for name, *_ in files(sharing, case)] == ["analysis.pdf"]
     assert sharing.json("outbox", "list") == []
+
+
+def test_a_file_that_servicenow_refuses_waits_for_a_person_who_tries_it_again(sharing):
+    case = sharing.raise_case()
+    sharing.run("once")
+    trouble_with_files(sharing, kind="status", status=403)
+    answer(sharing, "#progress: see the analysis", analysis_pdf=PDF)
+    sharing.run("once", exits=1)
+    assert files(sharing, case) == []
+    (dead,) = sharing.json("outbox", "list", "--dead")
+    assert dead["what"] == "file analysis.pdf"
+    assert any("could not be put into the case: analysis.pdf" in note for note in sharing.journal(case))
+    sharing.run("outbox", "retry", dead["delivery"], "--reason", "they gave us the right")
+    sharing.run("once")
+    assert [name for name, *_ in files(sharing, case)] == ["analysis.pdf"]

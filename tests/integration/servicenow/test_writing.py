@@ -86,11 +86,24 @@ def test_a_write_that_commits_after_we_are_gone_is_unknown_and_seen_later(servic
     assert len(servicenow.journals([case], EVER)) + len(servicenow.attachments([case], EVER)) == 1
 
 
-def test_a_post_that_is_forbidden_after_its_commit_is_unknown(servicenow, instance, case):
+def test_a_file_whose_post_is_forbidden_after_its_commit_is_seen_to_be_there(servicenow, instance, case):
     instance.fault("status", status=403, when="after_commit", match={"method": "POST", "path_regex": "/attachment"})
+    receipt = attach(servicenow, case)
+    assert [file.sys_id for file in servicenow.attachments([case], EVER)] == [receipt.far_id]
+
+
+def test_a_file_whose_post_is_forbidden_and_that_is_not_there_is_refused(servicenow, instance, case):
+    servicenow.attach(CASE, case, "reads.csv", "text/csv", b"3,2,1")
+    instance.fault("status", status=403, match={"method": "POST", "path_regex": "/attachment"})
+    with pytest.raises(NotPermitted):
+        attach(servicenow, case)
+
+
+def test_a_file_whose_post_is_forbidden_and_that_nobody_can_look_for_stays_in_doubt(servicenow, instance, case):
+    instance.fault("status", status=403, when="after_commit", match={"method": "POST", "path_regex": "/attachment"})
+    instance.fault("status", status=403, match={"method": "GET", "path_regex": "sys_attachment"})
     with pytest.raises(OutcomeUnknown):
         attach(servicenow, case)
-    assert len(servicenow.attachments([case], EVER)) == 1
 
 
 @pytest.mark.parametrize("act, method", WRITES.values(), ids=WRITES)

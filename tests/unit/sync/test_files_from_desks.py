@@ -102,6 +102,18 @@ def test_what_is_not_agreed_is_named_in_a_note_and_in_the_story(market):
     assert "- a.exe (2 B): files of its type are not agreed\n- big.pdf (1 kB): more than" in market.notes()
 
 
+def test_what_is_left_each_time_is_named_once(quick):
+    quick.engaged()
+    for _ in range(2):
+        quick.report("progress", files=[sent("banner.gif", b"GIF89a")])
+        quick.cycle(2)
+    quick.report("progress", files=[sent("banner.gif", b"GIF89a"), sent("tool.exe", b"MZ")])
+    quick.cycle(2)
+    assert quick.notes().count("banner.gif") == 1
+    assert quick.notes().count("tool.exe") == 1
+    assert len(told(quick, "file_not_taken_in")) == 4
+
+
 def test_without_an_agreement_on_files_none_is_taken_and_the_note_says_which_there_were(quick):
     world = quick.with_desk(desk("dcc"))
     world.engaged()
@@ -169,6 +181,18 @@ def test_absent_is_concluded_only_after_servicenow_can_no_longer_store_it(quick)
     quick.cycle(60, seconds=0.5)
     first, second = [at for at, body in quick.servicenow.attempts if names(body)]
     assert second - first >= TIMING.settle_within
+
+
+def test_a_file_at_which_servicenow_breaks_off_each_time_waits_for_a_person(quick):
+    quick.engaged()
+    quick.servicenow.fail(Fault.NEVER, when=names, times=100)
+    quick.report("progress", files=[sent("a.pdf", PDF)])
+    quick.cycle(14, seconds=TIMING.settle_within.total_seconds())
+    assert sum(names(body) for _, body in quick.servicenow.attempts) == 5
+    (dead,) = quick.deliveries(pending=True)
+    assert (dead.status.value, dead.last_error) == ("dead", "not stored by any of 5 attempts, and no answer said why")
+    assert "file_refused" in quick.alerts.codes()
+    assert "could not be put into the case: a.pdf" in quick.notes()
 
 
 def test_a_refused_file_holds_up_neither_the_case_nor_other_files_and_people_are_told(market):
