@@ -13,10 +13,11 @@ from bridge.ports import Reading, Transaction
 def is_said_again(tx: Transaction, reading: Reading, engagement: Engagement, within: timedelta) -> bool:
     """Whether a desk's free text is, word for word, what it said about the engagement a short time ago.
 
-    Commands are excepted: a status may be set twice. So are files, and other figures are other words: no mail that
-    tells anything new is taken for a repetition.
+    Commands are excepted: a status may be set twice. So are files, of which the logo of a signature is none, and other
+    figures are other words: no mail that tells anything new is taken for a repetition.
     """
-    if reading.report is not ReportKind.COMMENT or reading.attachments or not (said := _words(reading.text)):
+    brings_files = any(not one.incidental for one in reading.attachments)
+    if reading.report is not ReportKind.COMMENT or brings_files or not (said := _words(reading.text)):
         return False
     who, since = f"desk:{engagement.desk}", tx.now() - within
     if not tx.count_events(engagement.case, "item_received", who, since):

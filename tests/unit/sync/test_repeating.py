@@ -6,6 +6,7 @@ import pytest
 
 from bridge.domain.agreement import Push
 from bridge.domain.facts import ReportKind
+from tests.syncing.desks import sent
 from tests.syncing.world import desk
 
 THANKS = "Thank you for your message, which we have received."
@@ -43,6 +44,13 @@ def test_two_machines_that_acknowledge_everything_exchange_one_answer(world):
             world.cycle(2)
     assert world.kinds() == ["open", "text"]
     assert world.alerts.codes() == ["mail_loop"]
+
+
+def test_a_logo_makes_no_difference_and_a_file_does(world):
+    for incidental in ("ornament", "ornament", ""):
+        world.report("comment", THANKS, files=[sent("image001.png", b"logo", incidental=incidental)])
+        world.cycle(2)
+    assert [told.event.facts["report"] for told in world.events("item_received")] == ["comment", "received", "comment"]
 
 
 def test_other_figures_are_other_words(world):
