@@ -52,7 +52,11 @@ def field(mail: Message, name: str) -> str:
 
 def addresses(values: Sequence[str]) -> tuple[str, ...]:
     """The addresses in raw values, in lower case. Read before decoding, so that a display name cannot pose as one."""
-    found = (address.strip().lower() for _, address in getaddresses(list(values)))
+    try:
+        found = [address.strip().lower() for _, address in getaddresses(list(values))]
+    except RecursionError:
+        # Comments within comments, thousands of them: nobody's address.
+        return ()
     return tuple(address for address in found if "@" in address)
 
 

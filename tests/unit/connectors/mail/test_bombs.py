@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bridge.connectors.mail.authenticity import SenderVerifier
+from bridge.ports import Desks
+from tests.stores.fixtures import HandClock
 from tests.unit.connectors.mail.bombs import READ, REFUSED
-from tests.unit.connectors.mail.reading_fixtures import RECEIVED, Memory, reader
+from tests.unit.connectors.mail.messages import DESK
+from tests.unit.connectors.mail.reading_fixtures import RECEIVED, SETTINGS, Memory, desk, reader
 
 #: seconds of the processor; each takes one at most, and took up to a minute, or no end, when it was found
 MOST = 12
@@ -67,3 +71,16 @@ def test_the_memory_that_a_mail_takes_is_a_small_multiple_of_its_size():
     grown = json.loads(ended.stdout.splitlines()[-1])
     assert list(grown) == GREEDY
     assert {name: taken for name, taken in grown.items() if taken > MOST_MEMORY} == {}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_nobody_is_found_out_about_at_great_cost(name):
+    class Names:
+        def texts(self, _name):
+            return ()
+
+    desks = Desks({DESK: desk(DESK, "dcc.example")})
+    started = time.thread_time()
+    found = SenderVerifier(SETTINGS, desks, Names(), HandClock()).verify(READ[name](), RECEIVED)
+    assert found is None or not found.passed
+    assert time.thread_time() - started < MOST

@@ -9,9 +9,13 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from bridge.connectors.mail.authenticity import SenderVerifier
 from bridge.domain.facts import ReportKind
+from bridge.ports import Desks
+from tests.stores.fixtures import HandClock
+from tests.unit.connectors.mail.messages import DESK
 from tests.unit.connectors.mail.random_mails import bent, built, grown
-from tests.unit.connectors.mail.reading_fixtures import CORPUS, RECEIVED, Memory, filled, reader
+from tests.unit.connectors.mail.reading_fixtures import CORPUS, RECEIVED, SETTINGS, Memory, desk, filled, reader
 
 #: the whole of this module is meant to take less than 8 seconds of CPU
 EXAMPLES = 300
@@ -22,9 +26,19 @@ GRAVE = {ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND}
 READER = reader()
 
 
+class NoNames:
+    """A name service that knows nothing."""
+
+    def texts(self, _name):
+        return ()
+
+
+VERIFIER = SenderVerifier(SETTINGS, Desks({DESK: desk(DESK, "dcc.example")}), NoNames(), HandClock())
+
+
 def survive(raw):
     started = time.thread_time()
-    reading = READER.receive(raw, RECEIVED, Memory())
+    reading = READER.receive(raw, RECEIVED, Memory(), VERIFIER.verify(raw, RECEIVED))
     assert time.thread_time() - started < 1
     assert reading.verdict in VERDICTS
     assert reading.reasons
