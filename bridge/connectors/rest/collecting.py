@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import orjson
 import structlog
 
+from bridge.connectors.portals.reading import sets_status
+from bridge.connectors.rest.answers import text_of
 from bridge.connectors.rest.description import RestSettings
 from bridge.connectors.rest.lists import Item, Lists, TooManyPages, is_private
 from bridge.connectors.rest.reading import is_ours
 from bridge.connectors.rest.session import Session
 from bridge.domain.delivery import DeliveryStatus
 from bridge.domain.engagement import Engagement
-from bridge.domain.errors import BridgeError, ConfigurationError, FarSideError, NotFound, TryLater
+from bridge.domain.errors import BridgeError, ConfigurationError, FarSideError, NotFound, StoreError, TryLater
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName
 from bridge.ports import PORTAL_SOURCE, Cursor, RawItem, Store
@@ -33,6 +35,8 @@ Keep: TypeAlias = Callable[[RawItem], bool]
 _log = structlog.get_logger(__name__)
 #: so long a ticket is looked at after its engagement has ended
 _AFTERWARDS = timedelta(days=14)
+#: tickets in a row that cannot be read: the portal is away
+_ENOUGH = 3
 
 
 class RestCollector:
@@ -47,6 +51,8 @@ class RestCollector:
         self._store = store
         #: tickets that the last pass had no time for, and when each was looked at last
         self._left: list[str] = []
+        #: those of the last pass that could not be read and may be later
+        self._failed: list[str] = []
         self._looked: dict[str, float] = {}
 
     def collect(self, keep: Keep) -> int:
@@ -54,38 +60,88 @@ class RestCollector:
         followed = self._followed()
         if not followed:
             return 0
-        until = self._session.monotonic() + self._settings.patience
         try:
             due, read_to = self._due(followed)
         except (FarSideError, ConfigurationError) as error:
             raise self._refused(error) from None
-        kept, self._left = 0, list(due)
-        for record in due:
-            if record not in followed:
-                self._left.remove(record)
-                continue
+        kept, trouble = self._look_at(due, followed, keep)
+        if read_to is not None:
+            with self._store.transaction() as tx:
+                tx.save_cursor(self.name, Cursor(read_to))
+        if trouble is not None:
+            raise trouble
+        return kept
+
+    def _look_at(
+        self, due: Iterable[str], followed: Mapping[str, Engagement], keep: Keep
+    ) -> tuple[int, BridgeError | None]:
+        """Take what is in tickets: how much came, and the first error that may pass.
+
+        One that cannot be read keeps none of the others waiting, and comes after them in the next pass. Where the
+        portal asks to be left alone, the pass ends.
+        """
+        until = self._session.monotonic() + self._settings.patience
+        kept, trouble = 0, None
+        refused: dict[str, BridgeError] = {}
+        self._left, self._failed = [record for record in due if record in followed], []
+        for record in tuple(self._left):
             if self._session.monotonic() > until:
                 _log.info("portal_pass_ended", collector=self.name, left=len(self._left))
                 break
             try:
                 kept += sum(keep(item) for item in self._of_ticket(record, followed[record]))
-            except (FarSideError, ConfigurationError) as error:
-                # One ticket that cannot be read keeps none of the others waiting.
+            except StoreError:
+                raise
+            except BridgeError as error:
                 _log.error("ticket_unread", collector=self.name, ticket=record, error=error.message)
+                if not error.retryable:
+                    refused[record] = error
+                else:
+                    trouble = trouble or self._unreadable(record, error)
+                    self._failed.append(record)
+                if isinstance(error, TryLater) and error.retry_after is not None:
+                    self._left.remove(record)
+                    break
             self._left.remove(record)
             self._looked[record] = self._session.monotonic()
-        if read_to is not None:
-            with self._store.transaction() as tx:
-                tx.save_cursor(self.name, Cursor(read_to))
-        return kept
+        if refused and len(refused) == len(followed):
+            # No ticket is told of: that is the portal's matter, and no person's who looks at one of them.
+            self._failed = list(refused)
+            return kept, self._refused(next(iter(refused.values())))
+        return kept + sum(map(keep, self._unread(refused))), trouble
+
+    def _unreadable(self, record: str, error: BridgeError) -> BridgeError:
+        """The error, saying which ticket it was: nothing else may be wrong."""
+        wait = error.retry_after if isinstance(error, TryLater) else None
+        text = f"ticket {record} cannot be read: {error.message}"
+        return TryLater(text, retry_after=wait, remedy=error.remedy, desk=self._desk)
+
+    def _unread(self, refused: Mapping[str, BridgeError]) -> Iterator[RawItem]:
+        """Tickets of which the portal will not tell: each is shown to a person once."""
+        for record, error in refused.items():
+            yield self._item("unread", record, {"words": error.message}, f"unread/{record}")
 
     def overlooked(self, received: Collection[str], since: datetime) -> Iterator[RawItem]:  # noqa: ARG002 - the port's signature
-        """Whatever the tickets hold that never came."""
-        for record, engagements in self._followed().items():
+        """Whatever the tickets hold that never came.
+
+        Raises the first error when all were looked at, or when so many in a row could not be read that none can.
+        """
+        trouble: list[BridgeError] = []
+        in_a_row = 0
+        for record, engagement in self._followed().items():
             try:
-                yield from (one for one in self._of_ticket(record, engagements) if one.identity not in received)
-            except (FarSideError, ConfigurationError) as error:
-                raise self._refused(error) from None
+                yield from (one for one in self._of_ticket(record, engagement) if one.identity not in received)
+            except StoreError:
+                raise
+            except BridgeError as error:
+                trouble.append(error if error.retryable else self._refused(error))
+                in_a_row += 1
+                if in_a_row >= _ENOUGH:
+                    break
+            else:
+                in_a_row = 0
+        if trouble:
+            raise trouble[0]
 
     def _refused(self, error: BridgeError) -> BridgeError:
         """A portal that refuses to be read is as away as one that is down, and as loud; the others go on."""
@@ -100,7 +156,15 @@ class RestCollector:
         return {one.desk_record: one for one in sorted(followed, key=lambda one: one.opened_at)}
 
     def _due(self, followed: dict[str, Engagement]) -> tuple[list[str], datetime | None]:
-        """The tickets to look at, those left over first, and up to when the portal's changes are known then."""
+        """The tickets to look at, and up to when the portal's changes are known then.
+
+        Those left over come first, and those that could not be read last.
+        """
+        due, read_to = self._in_turn(followed)
+        failed = [record for record in self._failed if record in followed and record not in self._left]
+        return [*(record for record in due if record not in failed), *failed], read_to
+
+    def _in_turn(self, followed: dict[str, Engagement]) -> tuple[list[str], datetime | None]:
         self._looked = {record: at for record, at in self._looked.items() if record in followed}
         left = [record for record in self._left if record in followed]
         if not self._lists.has("changes"):
@@ -137,9 +201,12 @@ class RestCollector:
             yield self._item("moved", record, {"to": ticket.id, "told": ticket.told}, f"moved/{record}/{ticket.id}")
             return
         # Words come before the status that they explain.
-        yield from self._comments(record)
+        commanded = False
+        for comment in self._comments(record):
+            commanded = commanded or sets_status(text_of(orjson.loads(comment.raw).get("text")))
+            yield comment
         yield from self._files(record)
-        yield from self._status(record, ticket, engagement)
+        yield from self._status(record, ticket, engagement, ordered=not commanded)
 
     def _comments(self, record: str) -> Iterator[RawItem]:
         listed = [item for item in self._lists.messages(record) if not is_private(item)]
@@ -170,12 +237,12 @@ class RestCollector:
         whole = {"content": base64.b64encode(content).decode(), "sha256": hashlib.sha256(content).hexdigest()}
         return {**told, "file": {**about, **whole, "size": len(content)}}
 
-    def _status(self, record: str, ticket: Item, engagement: Engagement) -> Iterator[RawItem]:
+    def _status(self, record: str, ticket: Item, engagement: Engagement, *, ordered: bool) -> Iterator[RawItem]:
         status = ticket.text("status")
         if not status or status == engagement.desk_status:
             return
         updated = ticket.text("updated")
-        told = {**_parts(ticket), "ours": False}
+        told = {**_parts(ticket), "ours": False, "ordered": ordered}
         ours = self._set_by_us(status, engagement)
         if ours:
             yield self._item("status", record, {**told, "ours": True}, ours)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import orjson
 import structlog
 
-from bridge.connectors.portals.reading import with_words
+from bridge.connectors.portals.reading import beside_commands, with_words
 from bridge.connectors.rest.answers import text_of
 from bridge.connectors.rest.description import RestSettings
 from bridge.connectors.rest.lists import Item
@@ -25,6 +25,11 @@ Json: TypeAlias = Any
 
 #: a status that repeats what is known already says nothing new
 _RESOLVED_ALREADY = frozenset({State.RESOLUTION_REPORTED, State.CONFIRMED, State.WITHDRAWN, State.DECLINED})
+_LOST = {
+    "gone": "The ticket is gone.",
+    "moved": "The ticket was merged or moved.",
+    "unread": "The ticket cannot be read, and nothing that happens to it is seen.",
+}
 _log = structlog.get_logger(__name__)
 
 
@@ -70,7 +75,7 @@ class RestReader:
                 return self._status(start, told, known)
             case "file":
                 return _file(replace(start, at=self._at(told, "created", received_at)), told)
-            case "gone" | "moved" as kind:
+            case "gone" | "moved" | "unread" as kind:
                 return _lost(start, kind, told)
             case _:
                 return replace(start, kind="review", verdict="quarantine", reasons=("unknown_kind",))
@@ -95,7 +100,8 @@ class RestReader:
         text = _words(told.get("resolution")) or f"The status is now {status!r}."
         automatic = report is ReportKind.RECEIVED
         reasons = (f"status_{status}",)
-        return replace(start, report=report, reasons=reasons, text=text if report else "", automatic=automatic)
+        reading = replace(start, report=report, reasons=reasons, text=text if report else "", automatic=automatic)
+        return reading if told.get("ordered", True) else beside_commands(reading)
 
     def _at(self, told: Mapping[str, Json], name: str, otherwise: datetime | None) -> datetime | None:
         """The portal's own time; one that lies in the future counts as ours."""
@@ -139,10 +145,10 @@ def _file(start: Reading, told: Mapping[str, Json]) -> Reading:
 
 
 def _lost(start: Reading, kind: str, told: Mapping[str, Json]) -> Reading:
-    """The ticket is not where it was: a matter for a person."""
-    where = f"It is now {text_of(told.get('to'))!r}." if kind == "moved" else text_of(told.get("words"))
-    what = "The ticket was merged or moved." if kind == "moved" else "The ticket is gone."
-    return replace(start, kind="review", verdict="quarantine", reasons=(f"ticket_{kind}",), text=f"{what} {where}")
+    """The ticket is not where it was, or cannot be read: a matter for a person."""
+    words = f"It is now {text_of(told.get('to'))!r}." if kind == "moved" else text_of(told.get("words"))
+    text = f"{_LOST[kind]} {words}"
+    return replace(start, kind="review", verdict="quarantine", reasons=(f"ticket_{kind}",), text=text)
 
 
 def _words(value: Json) -> str:

@@ -11,7 +11,7 @@ from bridge.connectors.rest.collecting import RestCollector
 from bridge.connectors.rest.lists import Item, TooManyPages
 from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
 from bridge.domain.engagement import Engagement
-from bridge.domain.errors import FarSideError, NotFound, TryLater
+from bridge.domain.errors import BridgeError, FarSideError, NotFound, StoreUnavailable, TryLater, UntrustedAnswer
 from bridge.domain.ids import DeskName, EngagementId, Reference, SysId
 from tests.unit.connectors.rest.describing import described
 
@@ -233,10 +233,84 @@ def test_a_ticket_that_is_gone_or_is_another_now_is_told_once(collector, store, 
     assert list(store.items) == ["gone/7", "moved/8/9"]
 
 
-def test_a_ticket_that_cannot_be_read_keeps_none_of_the_others_waiting(collector, store, portal):
+def passes(collector, store, portal, count):
+    """So many passes; the errors that they end with."""
+    errors = []
+    for _ in range(count):
+        portal.time += 30
+        try:
+            collector.collect(store.keep)
+        except BridgeError as error:
+            errors.append(error)
+    return errors
+
+
+PASSING = [TooManyPages("more than 20 pages"), UntrustedAnswer("its JSON is broken"), TryLater("answered 500")]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("error", PASSING)
+def test_a_ticket_that_cannot_be_read_keeps_none_of_the_others_waiting_and_is_told(
+    collector, store, portal, error, listed
+):
+    if not listed:
+        portal.without.add("changes")
+    portal.changes = ["6", "7"]
+    portal.tickets["6"] = error
+    store.engagements = [engagement("6"), engagement("7")]
+    errors = passes(collector, store, portal, 3)
+    assert [str(told) for told in errors] == [f"ticket 6 cannot be read: {error} (portal)"] * 3
+    assert all(told.retryable for told in errors)
+    assert list(store.items) == ["status/7/new/2026-07-21T08:00:00Z"]
+    assert [record for what, record in portal.asked if what == "ticket"] == ["6", "7", "7", "6", "7", "6"]
+    portal.tickets["6"] = {"id": "6", "status": "open", "updated": "1"}
+    assert passes(collector, store, portal, 1) == []
+    assert "status/6/open/1" in store.items
+
+
+def test_a_ticket_that_uses_up_the_time_of_a_pass_leaves_the_next_one_to_the_others(collector, store, portal):
+    portal.changes, portal.slow = ["6", "7", "8"], 15.0
+    portal.tickets |= {"6": TryLater("answered 500"), "8": {"id": "8", "status": "new", "updated": "1"}}
+    store.engagements = [engagement("6"), engagement("7"), engagement("8")]
+    passes(collector, store, portal, 2)
+    assert [record for what, record in portal.asked if what == "ticket"] == ["6", "7", "8", "7"]
+
+
+def test_a_portal_that_asks_to_be_left_alone_is_left_alone_and_goes_on_with_the_others(collector, store, portal):
+    portal.without.add("changes")
+    portal.tickets["6"] = TryLater("answered 503", retry_after=60)
+    store.engagements = [engagement("6"), engagement("7")]
+    passes(collector, store, portal, 1)
+    assert [record for what, record in portal.asked if what == "ticket"] == ["6"]
+    passes(collector, store, portal, 1)
+    assert [record for what, record in portal.asked if what == "ticket"] == ["6", "7", "6"]
+
+
+def test_a_ticket_of_which_the_portal_will_not_tell_is_shown_to_a_person_once(collector, store, portal):
     portal.without.add("changes")
     portal.tickets["6"] = FarSideError("no right to see it")
     store.engagements = [engagement("6"), engagement("7")]
+    assert passes(collector, store, portal, 3) == []
+    assert list(store.items) == ["status/7/new/2026-07-21T08:00:00Z", "unread/6"]
+    assert store.items["unread/6"]["words"] == "no right to see it"
+
+
+def test_a_portal_that_tells_of_no_ticket_any_more_is_away_and_shows_none_to_a_person(collector, store, portal):
+    portal.changes = ["6", "7"]
+    portal.tickets = {"6": FarSideError("no right"), "7": FarSideError("no right")}
+    store.engagements = [engagement("6"), engagement("7")]
+    errors = passes(collector, store, portal, 3)
+    assert [(type(error), error.message) for error in errors] == [(TryLater, "no right")] * 3
+    assert store.items == {}
+
+
+def test_a_store_that_fails_ends_the_pass_and_nothing_is_passed_by(collector, store, portal):
+    def refuse(item):
+        raise StoreUnavailable("locked")
+
+    with pytest.raises(StoreUnavailable):
+        collector.collect(refuse)
+    assert store.cursors == {}
     assert collector.collect(store.keep) == 1
 
 
@@ -274,6 +348,15 @@ def test_what_was_overlooked_is_what_never_came(collector, store, portal):
     found = list(collector.overlooked({"status/7/new/2026-07-21T08:00:00Z"}, NOW))
     assert [one.identity for one in found] == ["comment/7/1"]
     assert store.items == {}
+
+
+def test_what_was_overlooked_in_others_is_found_beside_a_ticket_that_cannot_be_read(collector, store, portal):
+    portal.tickets["6"] = UntrustedAnswer("its JSON is broken")
+    store.engagements = [engagement("6"), engagement("7")]
+    found = []
+    with pytest.raises(UntrustedAnswer):
+        found.extend(collector.overlooked(set(), NOW))
+    assert [one.identity for one in found] == ["status/7/new/2026-07-21T08:00:00Z"]
 
 
 def test_the_newest_engagement_of_a_ticket_counts(collector, store, portal):

@@ -81,7 +81,7 @@ def test_a_file_is_taken_with_its_hash_and_one_without_content_is_filed():
     assert left.attachments[0].missing == "too large"
 
 
-@pytest.mark.parametrize("kind", ["gone", "moved"])
+@pytest.mark.parametrize("kind", ["gone", "moved", "unread"])
 def test_a_ticket_that_is_not_where_it_was_is_for_a_person(kind):
     reading = read(kind=kind, to="9", words="not found")
     assert (reading.verdict, reading.reasons, reading.engagement) == ("quarantine", (f"ticket_{kind}",), "e")
@@ -99,7 +99,10 @@ def test_nothing_that_arrives_raises(raw):
 
 @given(
     st.fixed_dictionaries(
-        {"kind": st.sampled_from(["comment", "status", "file", "gone", "moved", "other"]), "record": st.just("7")},
+        {
+            "kind": st.sampled_from(["comment", "status", "file", "gone", "moved", "unread", "other"]),
+            "record": st.just("7"),
+        },
         optional={
             name: st.none()
             | st.text()
