@@ -126,7 +126,8 @@ def check_desk(
         for name, value in agreement.method.installed.items():
             yield from check_kind(name, value, MethodModel.model_fields, document, (*at, "method"))
         if agreement.method.rest is not None:
-            yield from check_rest(agreement.method.rest, document, (*at, "method", "rest"))
+            production = process is not None and process.environment == "production"
+            yield from check_rest(agreement.method.rest, document, (*at, "method", "rest"), production=production)
         if agreement.version in versions:
             yield document.problem(
                 (*at, "version"), f"version {agreement.version} is there twice", "give each version its own number"

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.configuration.document import Document, Location
 from bridge.configuration.problems import Problem
 from bridge.configuration.process import fetch_secret
 from bridge.configuration.rest_method import build_rest
-from bridge.configuration.rest_models import CallModel, LoginModel, RestModel
+from bridge.configuration.rest_models import CallModel, ClientModel, LoginModel, RestModel
 from bridge.configuration.secrecy import SecretSource
 from bridge.configuration.written import WrongValue
 from bridge.connectors.rest.answers import Path as Expression
@@ -81,13 +82,22 @@ class _Place:
         return self.document.problem(self.at, what, remedy)
 
 
-def check_rest(model: RestModel, document: Document, at: Location) -> Iterator[Problem]:
+def check_rest(model: RestModel, document: Document, at: Location, *, production: bool = False) -> Iterator[Problem]:
     """Everything that is wrong with `method.rest` besides its form."""
     place = _Place(document, at)
+    tokens = model.auth.token_url if isinstance(model.auth, ClientModel) else ""
+    for below, url in ((("url",), model.url), (("auth", "token_url"), tokens)):
+        if production and url.startswith("http:") and not _is_here(url):
+            yield place.below(*below).problem(f"{below[-1]}: everything would travel unprotected", "write https://")
     problems = [*_check_parts(model, place), *_check_auth(model, place), *_check_around(model, place)]
     yield from problems
     if not problems:
         yield from _check_rendered(model, place)
+
+
+def _is_here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host.startswith("127.")
 
 
 def _check_parts(model: RestModel, place: _Place) -> Iterator[Problem]:

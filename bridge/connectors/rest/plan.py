@@ -98,7 +98,11 @@ def planned(message: OutboundMessage, settings: RestSettings, at: datetime) -> b
         "hidden": hidden.prefix,
         "steps": list(_steps(message, settings, values)),
     }
-    return rfc8785.dumps(plan)
+    try:
+        return rfc8785.dumps(plan)
+    except (rfc8785.CanonicalizationError, TypeError) as error:
+        what = f"a template of rest.requests says what JSON cannot hold ({error})"
+        raise ConfigurationError(what, remedy="let it say a text", desk=message.desk) from None
 
 
 def _steps(message: OutboundMessage, settings: RestSettings, values: Values) -> Iterator[dict[str, Json]]:

@@ -184,6 +184,15 @@ def test_a_mistake_is_told_with_its_line_and_a_remedy(mistake, folder):
     assert below is None or line <= told[0].line <= line + 2 or told[0].line == line + below
 
 
+def test_in_production_nothing_may_travel_unprotected(folder):
+    spoil(folder / "desks" / "dcc-service-desk.yaml", "https://desk.example.org/api", "http://desk.example.org/api")
+    assert problems_of(folder, VARIABLES) == ()
+    text = (folder / "bridge.yaml").read_text()
+    assert "environment: test" in text
+    (folder / "bridge.yaml").write_text(text.replace("environment: test", "environment: production"))
+    assert any("unprotected" in problem.what for problem in problems_of(folder, VARIABLES))
+
+
 def test_a_variable_that_is_not_set_is_told(folder):
     assert any("TOKEN" in problem.what for problem in problems_of(folder))
 

@@ -4,6 +4,7 @@ import base64
 import json
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from bridge.connectors.rest.answers import Path
 from bridge.connectors.rest.description import Body, Call
 from bridge.connectors.rest.plan import mark_of, planned, revealed
 from bridge.connectors.rest.templates import Leaf, compiled
+from bridge.domain.errors import ConfigurationError
 from bridge.domain.facts import MessageKind
 from bridge.ports import File
 from tests.unit.connectors.mail.messages import outbound
@@ -116,3 +118,12 @@ def test_a_file_may_be_the_whole_body_in_its_own_kind():
     one = (Call("POST", Leaf("files", quoted=True), body=Body("raw", Leaf("{{ file }}"))),)
     told = plan(outbound(files=(FILE,)), described(requests={**described().requests, "attachment": one}))
     assert told["steps"][1]["calls"][0]["body"] == {"base64": "AP8=", "type": "text/csv"}
+
+
+def test_what_json_cannot_hold_is_told_and_never_sent():
+    one = (Call("POST", Leaf("x", quoted=True), body=Body("json", compiled({"a": "{{ 2 ** 80 }}"}))),)
+    with pytest.raises(ConfigurationError, match="what JSON cannot hold"):
+        plan(
+            outbound(kind=MessageKind.TEXT, desk_record="7"),
+            described(requests={**described().requests, "message": one}),
+        )
