@@ -14,7 +14,7 @@ from bridge.cli.session import Session, case_named, change, desk_named, session_
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import UsageError
 from bridge.domain.facts import ReportKind
-from bridge.ports import InboxItem, InboxState, Json, Transaction
+from bridge.ports import PORTAL_SOURCE, InboxItem, InboxState, Json, Transaction
 
 if TYPE_CHECKING:
     from bridge.app import Application
@@ -93,11 +93,12 @@ def show(context: typer.Context, number: Number, as_json: AsJson = False) -> Non
 
 
 def _reread(application: Application, item: InboxItem) -> Reading:
-    from bridge.sync.replies import verified_now
+    from bridge.sync.replies import read_item, verified_now
 
-    verified = verified_now(application.around, item.raw, item.received_at)
+    is_mail = not item.source.startswith(PORTAL_SOURCE)
+    verified = verified_now(application.around, item.raw, item.received_at) if is_mail else None
     with application.store.reading() as tx:
-        return application.around.reader.receive(item.raw, item.received_at, tx, verified)
+        return read_item(tx, application.around, item, verified)
 
 
 def _found(application: Application, item: InboxItem) -> str:
@@ -110,7 +111,7 @@ def apply(
     context: typer.Context, number: Number, case: OnCase, desk: TheDesk, as_report: AsReport, reason: Reason
 ) -> None:
     """Apply an item to an engagement as a report of the desk; the person's word counts, also for its order."""
-    from bridge.sync.replies import take_reading
+    from bridge.sync.replies import read_item, take_reading
 
     session = session_of(context)
     with session.application() as application:
@@ -128,7 +129,7 @@ def apply(
             session.record(
                 tx, "quarantine apply", arguments, reason=_given(reason), case=case_named(tx, case), desk=desk
             )
-            reading = _decided(_read(application, tx, item), engagement, as_report, tx)
+            reading = _decided(read_item(tx, application.around, item), engagement, as_report, tx)
             state = take_reading(tx, application.around, item, reading, engagement, session.who)
             settled = tx.inbox_item(number)
             return state, settled.reason if settled else ""
@@ -137,10 +138,6 @@ def apply(
     print_lines(f"item {number} is {state.value}: {why}")
     if state is InboxState.QUARANTINED:
         raise typer.Exit(ExitCode.FAILED)
-
-
-def _read(application: Application, tx: Transaction, item: InboxItem) -> Reading:
-    return application.around.reader.receive(item.raw, item.received_at, tx)
 
 
 def _decided(reading: Reading, engagement: Engagement, kind: ReportKind, tx: Transaction) -> Reading:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bridge.domain.errors import BridgeError, StoreUnavailable
+from bridge.domain.errors import BridgeError, StoreError
 from bridge.ports import Collector, RawItem, Store
 from bridge.sync.alarm import raise_alert
-from bridge.sync.restored import mailboxes_read
+from bridge.sync.restored import note_collected
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
@@ -54,8 +54,6 @@ class Collecting:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
-        #: when the last complete pass over each began
-        self._begun: dict[str, datetime] = {}
 
     def collect(self, collectors: Sequence[Collector]) -> CollectReport:
         """Collect from some of them, one after the other."""
@@ -70,20 +68,19 @@ class Collecting:
 
         try:
             collector.collect(_Keeping(self._around.store, report))
+        except StoreError:
+            raise
         except BridgeError as error:
-            if not error.retryable or isinstance(error, StoreUnavailable):
-                raise
+            # One that refuses us is as away as one that is down: the others go on, and people are told.
             report.unreachable.append(collector.name)
-            log.warning("collect_failed", collector=collector.name, error=error.code)
+            tell = log.warning if error.retryable else log.error
+            tell("collect_failed", collector=collector.name, error=error.code)
             self._is_away(collector, away, error)
             return
         if away is not None:
             with self._around.store.transaction() as tx:
                 tx.set_control(_away(collector), None, "bridge")
-        self._begun[collector.name] = began
-        complete = [self._begun.get(one.name) for one in self._around.collectors]
-        if all(complete):
-            mailboxes_read(self._around, min(began for began in complete if began))
+        note_collected(self._around, collector.name, began)
 
     def _is_away(self, collector: Collector, away: str | None, error: BridgeError) -> None:
         """Remember since when; after a while people are told."""

@@ -17,7 +17,15 @@ import structlog
 
 from bridge.domain.agreement import Mode
 from bridge.domain.delivery import SERVICENOW, Claim, DeliveryKind, Receipt
-from bridge.domain.errors import BridgeError, FarSideError, OutcomeUnknown, StaleWorker, TryLater, UntrustedAnswer
+from bridge.domain.errors import (
+    BridgeError,
+    FarSideError,
+    OutcomeUnknown,
+    StaleWorker,
+    StoreError,
+    TryLater,
+    UntrustedAnswer,
+)
 from bridge.ports import Frozen
 from bridge.sync.breaker import Breakers
 from bridge.sync.outcomes import CannotAsk, DispatchReport, Outcomes, Performer, Prepared
@@ -200,7 +208,7 @@ class Dispatcher:
             else:
                 self._outcomes.dead(claim, performer, report, f"given up after {unknown} attempts of unknown end")
             return
-        except BridgeError as error:
+        except Exception as error:  # noqa: BLE001 - a defect of ours, too, must not keep the lane waiting in silence
             answer = error
         self._answered(claim, performer, answer, asked_at, report, blame=True)
 
@@ -227,8 +235,12 @@ class Dispatcher:
             case FarSideError():
                 self._outcomes.cannot_settle(claim, str(answer))
                 self._outcomes.unknown(claim, report, str(answer), blame=blame)
-            case _:
+            case StoreError() | StaleWorker():
                 raise answer
+            case _:
+                log.error("cannot_settle", delivery=claim.delivery.id, exc_info=answer)
+                self._outcomes.cannot_settle(claim, f"{type(answer).__name__} while it was asked for")
+                self._outcomes.unknown(claim, report, type(answer).__name__, blame=blame)
 
     # ── together ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,7 +12,7 @@ from bridge.domain.agreement import Agreement
 from bridge.domain.case import Case
 from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
 from bridge.domain.engagement import Engagement
-from bridge.domain.errors import StoreError
+from bridge.domain.errors import FarSideError, StoreError
 from bridge.domain.facts import Bounced, Delivered, DeliveryFailed, Fact, MessageKind, NeverArrived, Report, ReportKind
 from bridge.domain.ids import DeskName
 from bridge.mapping.message import compose
@@ -59,6 +59,7 @@ class MessagePerformer:
                 tx.finish(claim, DeliveryStatus.CANCELLED, error="no longer owed")
                 return None
         if delivery.frozen is not None:
+            self._refuse_another_method(delivery)
             return Prepared(Frozen(delivery.frozen, delivery.message_id, delivery.recipients))
         if record is None or record.shadow is None:
             raise StoreError(
@@ -113,9 +114,19 @@ class MessagePerformer:
     def ask(self, claim: Claim) -> Receipt | None:
         """Ask the desk's portal; mail cannot be asked."""
         connector = self._connector(claim.delivery)
+        if is_of_another_method(self._around, claim.delivery):
+            raise CannotAsk("it was rendered for another method of contact")
         if not connector.capabilities.find:
             raise CannotAsk("mail cannot be asked")
         return connector.find(claim.delivery)
+
+    def _refuse_another_method(self, delivery: Delivery) -> None:
+        if is_of_another_method(self._around, delivery):
+            raise FarSideError(
+                "the desk's method of contact was changed after this message was rendered",
+                desk=delivery.recipient,
+                remedy="cancel it, and tell the desk again with #desk in the case",
+            )
 
     def done(self, tx: Transaction, claim: Claim, receipt: Receipt) -> None:
         """The message is there: recorded, and the engagement learns of it."""
@@ -214,6 +225,12 @@ def composed(
         id=delivery.id,
         ordinal=delivery.payload["ordinal"],
     )
+
+
+def is_of_another_method(around: Surroundings, delivery: Delivery) -> bool:
+    """Whether a message was rendered as a mail, which has recipients, for what is a portal now, or the reverse."""
+    by_mail = around.desks.by_name[DeskName(delivery.recipient)].latest.email is not None
+    return bool(delivery.recipients) != by_mail
 
 
 def is_opening(delivery: Delivery) -> bool:

@@ -31,6 +31,7 @@ from bridge.ports import AttachmentEntry, CaseRecord, JournalEntry, Stamp, Trans
 from bridge.sync.arriving import not_yet_here
 from bridge.sync.kin import engagements_of_family, shown
 from bridge.sync.mending import Evidence, Found, Mender
+from bridge.sync.messages import is_of_another_method
 from bridge.sync.restored import catching_up
 from bridge.sync.surroundings import EVER, Surroundings
 
@@ -256,6 +257,7 @@ class _Walk:
                 if engagement.is_open and engagement.desk in askable
                 for delivery in tx.deliveries(engagement=engagement.id)
                 if delivery.payload.get("kind") == MessageKind.OPEN.value and delivery.attempts
+                if not is_of_another_method(self.around, delivery)
             ]
         yield from found
 

@@ -45,12 +45,13 @@ def verified_now(around: Surroundings, raw: bytes, received_at: datetime) -> Aut
 def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem, found: Authenticity | None) -> InboxState:
     if (state := settled_already(tx, item)) is not None:
         return state
-    reading = _read(tx, around, item, found)
+    reading = read_item(tx, around, item, found)
     engagement = tx.engagement(reading.engagement) if reading.engagement else None
     if engagement is None:
         return _set_aside(tx, around, item, reading, engagement)
-    reading = _seen_before(tx, around, item, reading, engagement)
+    reading = _newer_status(_seen_before(tx, around, item, reading, engagement), engagement)
     if reading.verdict != "apply":
+        _remember_status(tx, around, item, reading, engagement)
         return _set_aside(tx, around, item, reading, engagement)
     # A portal's own words are told from ours by their author: nobody goes round there.
     if reading.channel == "mail" and is_storm(tx, engagement):
@@ -61,7 +62,7 @@ def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem, found: A
     return take_reading(tx, around, item, reading, engagement, f"desk:{engagement.desk}")
 
 
-def _read(tx: Transaction, around: Surroundings, item: InboxItem, found: Authenticity | None) -> Reading:
+def read_item(tx: Transaction, around: Surroundings, item: InboxItem, found: Authenticity | None = None) -> Reading:
     """Mail is read by the reader that all desks share, what came from a portal by the desk's own connector."""
     if not item.source.startswith(PORTAL_SOURCE):
         return around.reader.receive(item.raw, item.received_at, tx, found)
@@ -154,7 +155,6 @@ def take_reading(
         },
         {"sender": reading.sender, "text": reading.text},
     )
-    reading = _newer_status(reading, engagement)
     if reading.desk_status:
         engagement = work.saw_status(engagement, reading.desk_status, reading.at or item.received_at)
     fact = _fact(tx, around, reading, engagement, item.received_at)
@@ -179,10 +179,23 @@ def _newer_status(reading: Reading, engagement: Engagement) -> Reading:
     if not reading.desk_status:
         return reading
     if reading.desk_status == engagement.desk_status:
-        return replace(reading, report=None, desk_status="", reasons=(*reading.reasons, "status_unchanged"))
-    if reading.at and engagement.desk_status_at and reading.at < engagement.desk_status_at:
-        return replace(reading, report=None, desk_status="", reasons=(*reading.reasons, "status_older"))
-    return reading
+        why = "status_unchanged"
+    elif reading.at and engagement.desk_status_at and reading.at < engagement.desk_status_at:
+        why = "status_older"
+    else:
+        return reading
+    return replace(reading, verdict="file", report=None, desk_status="", reasons=(*reading.reasons, why))
+
+
+def _remember_status(
+    tx: Transaction, around: Surroundings, item: InboxItem, reading: Reading, engagement: Engagement
+) -> None:
+    """A status of which a person decides what it means is known all the same: they are asked once."""
+    record = tx.case(engagement.case) if reading.desk_status else None
+    if record is not None:
+        work = Casework(tx, around, record, Cause(f"desk:{engagement.desk}", _cause(item, reading)))
+        work.saw_status(engagement, reading.desk_status, reading.at or item.received_at)
+        work.close()
 
 
 def _fact(

@@ -71,13 +71,24 @@ def _is_read(cursor: Cursor | None, restored: Restored) -> bool:
     return cursor is not None and cursor.watermark >= restored.read_to
 
 
-def mailboxes_read(around: Surroundings, since: datetime) -> None:
-    """Remember that every mailbox and portal was read since the restore; the first of these passes began `since`."""
+def note_collected(around: Surroundings, name: str, began: datetime) -> None:
+    """Remember that a far side was read whole since the restore, by whichever replica; then, that all of them were."""
     with around.store.reading() as tx:
         restored = catching_up(tx)
-    if restored is not None and not restored.collected and since >= restored.at:
-        with around.store.transaction() as tx:
+    if restored is None or restored.collected or began < restored.at:
+        return
+    with around.store.transaction() as tx:
+        tx.set_control(_collected(name), began.isoformat(), "bridge")
+        read = {one.name: tx.control(_collected(one.name)) for one in around.collectors}
+        if all(at and datetime.fromisoformat(at) >= restored.at for at in read.values()):
             tx.set_control(RESTORED, replace(restored, collected=True).as_text(), "bridge")
+            for one in read:
+                tx.set_control(_collected(one), None, "bridge")
+
+
+def _collected(name: str) -> str:
+    """The control that tells when the last whole pass over a far side began, while a restored store catches up."""
+    return f"collected/{name}"
 
 
 def note_caught_up(around: Surroundings) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -253,6 +253,9 @@ class FakePortal(FakeDesk):
     reads_back: bool = True
     tickets: dict[str, Ticket] = field(default_factory=dict)
     items: list[RawItem] = field(default_factory=list)
+
+    def freeze(self, message: OutboundMessage, at: datetime) -> Frozen:
+        return replace(super().freeze(message, at), recipients=())
 
     def send(self, frozen: Frozen, attempt: int) -> Receipt:
         told = json.loads(frozen.content)

@@ -44,6 +44,8 @@ class Visited:
     watch: Watch | None = None
     _due_at: float = field(default=0.0, init=False)
     _patience: Patience | None = field(default=None, init=False)
+    #: why it was lost when it was looked into last
+    lost: TryLater | None = field(default=None, init=False)
 
     def is_due(self, now: float) -> bool:
         """Whether its time has come; `now` and later ones in seconds of one clock."""
@@ -55,6 +57,7 @@ class Visited:
 
     def ended(self, now: float, tick: timedelta, error: Exception | None) -> None:
         """Remember how that went."""
+        self.lost = error if isinstance(error, TryLater) else None
         self._patience = self._patience or Patience(self.every or tick)
         if pause := self._patience.after(error):
             self._due_at = now + (pause - tick / 2).total_seconds()
@@ -90,6 +93,8 @@ class Mailboxes:
     def collect(self, keep: Keep) -> int:
         """Collect from each whose time has come; those that are lost are named once all others are done.
 
+        One that was lost and whose time has not come again is still lost: a pass without it is no good news of it.
+
         Raises `TryLater` if any was lost, and what `keep` raised if that may pass.
         """
         now = self._monotonic()
@@ -105,7 +110,8 @@ class Mailboxes:
                 list(pool.map(lambda one: one.run(one_by_one), passes))
         for visited, made in zip(due, passes, strict=True):
             visited.ended(now, self._tick, made.error)
-        _raise({made.box.name: made.error for made in passes})
+        waiting = {visited.box.name: visited.lost for visited in self._visited if visited not in due}
+        _raise({**waiting, **{made.box.name: made.error for made in passes}})
         return sum(made.kept for made in passes)
 
     def peek(self) -> Iterator[RawItem]:

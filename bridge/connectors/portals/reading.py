@@ -1,6 +1,8 @@
 """What people at a desk write into their own system.
 
 The rule is that of mail: a command sets a status, free text never does; it is filed as a comment and may suggest one.
+Who answers a system's notification by mail leaves what it quotes in the record: nothing counts that a mail would only
+quote, and all of it is kept.
 """
 
 from __future__ import annotations
@@ -10,18 +12,40 @@ from datetime import UTC, datetime, time
 
 from bridge.connectors.mail.commands import commands, looks_like_command
 from bridge.connectors.mail.suggesting import suggestion
+from bridge.connectors.mail.text import command_text, new_text
 from bridge.domain.facts import ReportKind
 from bridge.domain.hours import ZONE
 from bridge.ports import Reading
 
+_TOO_GRAVE_FOR_DOUBT = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
+
+
+def sets_status(text: str) -> bool:
+    """Whether somebody's words hold a command."""
+    return bool(commands(command_text(new_text(text))))
+
+
+def beside_commands(reading: Reading) -> Reading:
+    """What a record's status says if people gave commands since it was looked at last.
+
+    The record tells when it was changed last, not when it got its status: which of them came first, nobody knows. A
+    false "resolved" is the worst error there is, so a grave one is for a person.
+    """
+    if reading.report in _TOO_GRAVE_FOR_DOUBT:
+        return replace(
+            reading, kind="review", verdict="quarantine", ordered=False, reasons=(*reading.reasons, "order_unknown")
+        )
+    return replace(reading, ordered=False)
+
 
 def with_words(reading: Reading, text: str) -> Reading:
     """A reading to which somebody's words are added, and what they report."""
-    given = commands(text)
+    new = new_text(text)
+    given = commands(command_text(new))
     if len({command.kind for command in given}) > 1:
         return _doubtful(reading, text, "commands_disagree")
     if not given:
-        return _free(reading, text)
+        return _free(reading, text, new)
     command = given[0]
     if command.contradicts_itself:
         return _doubtful(reading, text, "command_contradicts_itself")
@@ -32,25 +56,25 @@ def with_words(reading: Reading, text: str) -> Reading:
         verdict="apply",
         report=command.kind,
         reasons=(*reading.reasons, f"command_{command.kind.value}"),
-        text="\n".join(one.text for one in given if one.text) or text,
+        text="\n".join(one.text for one in given if one.text) or new,
         desk_reference=command.reference or reading.desk_reference,
         until=until,
         direction=command.direction,
     )
 
 
-def _free(reading: Reading, text: str) -> Reading:
-    if not text.strip():
+def _free(reading: Reading, text: str, new: str) -> Reading:
+    if not new.strip():
         return replace(reading, kind="report", verdict="file", text=text, reasons=(*reading.reasons, "blank"))
-    why = ("free_text", "unknown_command") if looks_like_command(text) else ("free_text",)
+    why = ("free_text", "unknown_command") if looks_like_command(new) else ("free_text",)
     return replace(
         reading,
         kind="report",
         verdict="apply",
         report=ReportKind.COMMENT,
-        suggests=suggestion(text),
+        suggests=suggestion(new),
         reasons=(*reading.reasons, *why),
-        text=text,
+        text=new,
     )
 
 

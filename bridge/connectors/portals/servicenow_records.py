@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge.connectors.portals.reading import with_words
+from bridge.connectors.portals.reading import beside_commands, sets_status, with_words
 from bridge.domain.case import Case, format_time, parse_time
 from bridge.domain.contacts import ServiceNowContact
 from bridge.domain.engagement import Engagement, State
@@ -73,7 +73,8 @@ class RecordCollector:
         count = 0
         for first in range(0, len(followed), _BATCH):
             batch = followed[first : first + _BATCH]
-            count += sum(keep(item) for item in self._of(batch, _since(batch, since, now), now))
+            looked = cursor.watermark if cursor else None
+            count += sum(keep(item) for item in self._of(batch, _since(batch, since, now), now, looked))
         with self.store.transaction() as tx:
             tx.save_cursor(self.name, Cursor(read_to))
         return count
@@ -86,9 +87,19 @@ class RecordCollector:
             batch = followed[first : first + _BATCH]
             yield from (item for item in self._entries(batch, since, now) if item.identity not in received)
 
-    def _of(self, engagements: Sequence[Engagement], since: datetime, now: datetime) -> Iterator[RawItem]:
-        """Entries before states, so that a comment that goes with a resolution is taken in before it."""
-        yield from self._entries(engagements, since, now)
+    def _of(
+        self, engagements: Sequence[Engagement], since: datetime, now: datetime, looked: datetime | None
+    ) -> Iterator[RawItem]:
+        """Entries before states, so that a comment that goes with a resolution is taken in before it.
+
+        `looked` is when the last whole pass began, by their clock.
+        """
+        commanded: set[SysId] = set()
+        for item in self._entries(engagements, since, now):
+            told = json.loads(item.raw)
+            if told["kind"] == "entry" and self._commands(told, looked):
+                commanded.add(SysId(told["record"]))
+            yield item
         by_record = _by_record(engagements)
         records = {case.sys_id: case for case in self.client.read_many(self.contact.table, list(by_record))}
         for sys_id, engagement in by_record.items():
@@ -96,7 +107,8 @@ class RecordCollector:
             if record is None:
                 yield from self._gone(sys_id, engagement, now)
             elif _status(record) != engagement.desk_status:
-                yield self._item(f"{sys_id}/{record.mod_count}/{_status(record)}", "state", _state(record), now)
+                told = {**_state(record), "ordered": sys_id not in commanded}
+                yield self._item(f"{sys_id}/{record.mod_count}/{_status(record)}", "state", told, now)
 
     def _entries(self, engagements: Sequence[Engagement], since: datetime, now: datetime) -> Iterator[RawItem]:
         sys_ids = list(_by_record(engagements))
@@ -106,13 +118,18 @@ class RecordCollector:
         for entry in entries:
             ordered = at_once[entry.case, entry.created_on] == 1
             yield self._item(entry.sys_id, "entry", {**_entry(entry), "ordered": ordered}, now)
+        files = self.client.attachments(sys_ids, since)
         with self.store.reading() as tx:
-            files = self.client.attachments(sys_ids, since)
             known = tx.received(self.name, [file.sys_id for file in files])
         for file in files:
             # Ours came from here; each other is fetched once.
             if file.author != self.contact.user and file.sys_id not in known:
                 yield self._item(file.sys_id, "file", self._file(file), now)
+
+    def _commands(self, told: Mapping[str, Any], looked: datetime | None) -> bool:
+        """Whether somebody there has given a command since the last look."""
+        is_new = looked is None or parse_time(told["at"]) >= looked.replace(microsecond=0)
+        return is_new and told["author"] != self.contact.user and sets_status(told["text"])
 
     def _file(self, file: AttachmentEntry) -> dict[str, Any]:
         told = {"record": file.case, "author": file.author, "at": format_time(file.created_on)}
@@ -186,7 +203,8 @@ def _read_state(start: Reading, told: Mapping[str, Any], known: Correspondence, 
         # Resolved becomes closed after some days by itself.
         return replace(reading, reasons=("resolved_already",))
     automatic = report is ReportKind.RECEIVED
-    return replace(reading, report=report, automatic=automatic, reasons=(f"state_{told['state']}",))
+    reading = replace(reading, report=report, automatic=automatic, reasons=(f"state_{told['state']}",))
+    return reading if reading.ordered else beside_commands(reading)
 
 
 def _read_entry(start: Reading, told: Mapping[str, Any], known: Correspondence, contact: ServiceNowContact) -> Reading:

@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 import orjson
 import structlog
 
+from bridge.connectors.portals.reading import sets_status
+from bridge.connectors.rest.answers import text_of
 from bridge.connectors.rest.description import RestSettings
 from bridge.connectors.rest.lists import Item, Lists, TooManyPages, is_private
 from bridge.connectors.rest.reading import is_ours
@@ -199,9 +201,12 @@ class RestCollector:
             yield self._item("moved", record, {"to": ticket.id, "told": ticket.told}, f"moved/{record}/{ticket.id}")
             return
         # Words come before the status that they explain.
-        yield from self._comments(record)
+        commanded = False
+        for comment in self._comments(record):
+            commanded = commanded or sets_status(text_of(orjson.loads(comment.raw).get("text")))
+            yield comment
         yield from self._files(record)
-        yield from self._status(record, ticket, engagement)
+        yield from self._status(record, ticket, engagement, ordered=not commanded)
 
     def _comments(self, record: str) -> Iterator[RawItem]:
         listed = [item for item in self._lists.messages(record) if not is_private(item)]
@@ -232,12 +237,12 @@ class RestCollector:
         whole = {"content": base64.b64encode(content).decode(), "sha256": hashlib.sha256(content).hexdigest()}
         return {**told, "file": {**about, **whole, "size": len(content)}}
 
-    def _status(self, record: str, ticket: Item, engagement: Engagement) -> Iterator[RawItem]:
+    def _status(self, record: str, ticket: Item, engagement: Engagement, *, ordered: bool) -> Iterator[RawItem]:
         status = ticket.text("status")
         if not status or status == engagement.desk_status:
             return
         updated = ticket.text("updated")
-        told = {**_parts(ticket), "ours": False}
+        told = {**_parts(ticket), "ours": False, "ordered": ordered}
         ours = self._set_by_us(status, engagement)
         if ours:
             yield self._item("status", record, {**told, "ours": True}, ours)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import orjson
 import structlog
 
-from bridge.connectors.portals.reading import with_words
+from bridge.connectors.portals.reading import beside_commands, with_words
 from bridge.connectors.rest.answers import text_of
 from bridge.connectors.rest.description import RestSettings
 from bridge.connectors.rest.lists import Item
@@ -100,7 +100,8 @@ class RestReader:
         text = _words(told.get("resolution")) or f"The status is now {status!r}."
         automatic = report is ReportKind.RECEIVED
         reasons = (f"status_{status}",)
-        return replace(start, report=report, reasons=reasons, text=text if report else "", automatic=automatic)
+        reading = replace(start, report=report, reasons=reasons, text=text if report else "", automatic=automatic)
+        return reading if told.get("ordered", True) else beside_commands(reading)
 
     def _at(self, told: Mapping[str, Json], name: str, otherwise: datetime | None) -> datetime | None:
         """The portal's own time; one that lies in the future counts as ours."""

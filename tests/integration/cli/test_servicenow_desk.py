@@ -213,6 +213,51 @@ def test_their_instance_may_be_away_without_holding_up_others(bench, theirs):
     assert "a note of nobody's business" in bench.journal(case)
 
 
+def test_a_desk_that_takes_our_rights_away_stops_none_of_the_other_work(bench, theirs):
+    case = engaged(bench)
+    theirs.fault("status", times=None, status=403, match={"method": "GET"})
+    bench.change(case, work_notes="#engage @ldso-help-desk")
+    once(bench, 3)
+    assert bench.sent_to("ldso-help-desk")
+
+
+def test_an_operator_applies_what_their_people_wrote(bench, theirs):
+    case = engaged(bench)
+    theirs.change(comments="#progress: begun\n#resolved: The concentrator was replaced.")
+    once(bench)
+    (item,) = bench.json("quarantine", "list")
+    assert bench.json("quarantine", "show", item["item"])["reading"]["text"].startswith("#progress: begun")
+    what = ("--case", case["number"], "--desk", DCC, "--as-report", "resolved", "--reason", "spoke to them")
+    bench.run("quarantine", "apply", item["item"], *what)
+    once(bench, 2)
+    assert any("concentrator was replaced" in note for note in bench.journal(case))
+
+
+def test_of_what_was_seen_at_once_no_state_overrules_a_command(bench, theirs):
+    """The record tells when it was changed last, not since when it has its state."""
+    theirs.sandbox.instance.clock.skew_seconds = -3600
+    engaged(bench)
+    theirs.change(state="2")
+    theirs.change(comments="#resolved: The job was restarted.")
+    theirs.change(impact="1", urgency="1")
+    once(bench, 2)
+    assert [one["state"] for one in bench.json("engagements")] == ["resolution_reported"]
+
+
+def test_a_resolution_from_before_a_question_does_not_resolve_our_case(bench, theirs):
+    bench.desks[DCC]["agreement"]["confirmation"] = "desk"
+    bench.write()
+    theirs.sandbox.instance.clock.skew_seconds = -3600
+    case = engaged(bench)
+    theirs.change(state="6", close_code="Solved (Permanently)", close_notes="The job was restarted.")
+    theirs.change(comments="#question: it failed again. Which meter was it?")
+    once(bench, 4)
+    assert bench.change(case)["state"] not in {"6", "3"}
+    assert [one["state"] for one in bench.json("engagements")] == ["awaiting_information"]
+    (item,) = bench.json("quarantine", "list")
+    assert "order_unknown" in item["reason"]
+
+
 def test_check_proves_the_desks_instance_too(bench, theirs):
     result = bench.attempt("check")
     assert f"{DCC}: " in result.stdout

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.domain.errors import TryLater
+from bridge.domain.errors import NotPermitted, TryLater
+from bridge.sync import restored
+from bridge.sync.collect import Collecting
 from bridge.sync.replicas import Replica
 from bridge.sync.schedule import Service
 from tests.syncing.world import LDSO
@@ -19,6 +21,7 @@ class Away:
 
     name: str = "portal:rec"
     is_away: bool = True
+    refuses: bool = False
     hangs: threading.Event | None = None
     passes: int = 0
     begun: threading.Event = field(default_factory=threading.Event)
@@ -28,6 +31,8 @@ class Away:
         self.begun.set()
         if self.hangs is not None:
             self.hangs.wait(60)
+        if self.refuses:
+            raise NotPermitted("403", status=403)
         if self.is_away:
             raise TryLater("the portal is away")
         return 0
@@ -104,3 +109,29 @@ def test_a_portal_that_hangs_keeps_the_service_from_nothing(world, portal, monke
         service.stop()
         running.join(60)
     assert not running.is_alive()
+
+
+def test_one_that_refuses_us_is_as_away_as_one_that_is_down(world, portal):
+    portal.refuses = True
+    world.engaged()
+    world.report("acknowledged")
+    world.cycle()
+    assert world.state() == "acknowledged"
+    world.clock.forward(minutes=16)
+    world.cycle(2)
+    assert told(world) == ["not_collected"]
+
+
+def test_replicas_that_each_collect_from_one_far_side_end_the_catching_up_together(world, portal):
+    portal.is_away = False
+    world.engaged()
+    restored.begin(world.around, "operator:ines")
+    one, other = Collecting(world.around), Collecting(world.around)
+    world.clock.forward(minutes=5)
+    one.collect([world.mailbox])
+    with world.store.reading() as tx:
+        assert not tx.restored().collected
+    other.collect([portal])
+    with world.store.reading() as tx:
+        assert tx.restored().collected
+        assert not [name for name in tx.controls() if name.startswith("collected/")]

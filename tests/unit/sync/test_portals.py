@@ -163,3 +163,42 @@ def test_a_portal_that_is_down_for_a_day_delays_its_own_engagements_only_and_dra
     assert [mail.told["text"] for mail in portal.received if mail.kind == "text"] == [
         f"question {number}" for number in range(3)
     ]
+
+
+@pytest.mark.parametrize("error", [TryLater("451 later"), OutcomeUnknown("cut after DATA")])
+def test_a_mail_that_was_under_way_when_the_desk_got_a_portal_is_a_persons_matter(world, error):
+    world.engaged()
+    world.desks[DCC].fail(error)
+    world.note("#desk: which job was it?")
+    world.cycle(1)
+    fake = FakePortal(DCC, world.clock)
+    world = world.with_(connectors={**world.around.connectors, DCC: fake}).with_desk(
+        desk("dcc", method=PortalMethod("rest", object()))
+    )
+    world.cycle(6, seconds=3600)
+    (text,) = [one for one in world.deliveries() if one.payload.get("kind") == "text"]
+    assert text.status.value == "dead"
+    assert "method of contact was changed" in text.last_error
+    assert fake.received == []
+    assert "dead_letter" in world.alerts.codes()
+
+
+def test_a_connector_that_fails_to_find_by_a_defect_is_told_of(world, portal):
+    portal.fail(OutcomeUnknown("cut"))
+    portal.find = lambda delivery: {}["no such key"]
+    world.raise_case()
+    world.cycle(6, seconds=60)
+    assert "cannot_settle" in world.alerts.codes()
+
+
+def test_a_status_of_which_nobody_said_what_it_means_is_asked_about_once(world, portal):
+    world.engaged()
+    receive = portal.receive
+    portal.receive = lambda raw, at, known: replace(
+        receive(raw, at, known), kind="review", verdict="quarantine", report=None, reasons=("unknown_status",)
+    )
+    for _ in range(3):
+        portal.says("", status="vendor hold")
+        world.cycle()
+    assert world.quarantined() == ["unknown_status"]
+    assert world.engagement().desk_status == "vendor hold"

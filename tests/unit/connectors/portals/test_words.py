@@ -1,10 +1,11 @@
 """Messages as plain text for a portal, and what people at a desk write there."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from bridge.connectors.portals.reading import with_words
+from bridge.connectors.portals.reading import beside_commands, sets_status, with_words
 from bridge.connectors.portals.writing import marked, told
 from bridge.domain.facts import ReportKind
 from bridge.domain.ids import reference
@@ -58,3 +59,29 @@ def test_free_text_suggests_and_a_command_says_until_when():
     assert with_words(START, "The fault is fixed.").suggests is ReportKind.RESOLVED
     until = with_words(START, "#progress: parts ordered until 2026-07-01").until
     assert until == datetime(2026, 7, 1, 22, 59, 59, tzinfo=UTC)
+
+
+FROM = "From: Rhys Morgan <rhys@dcc.example>\nSent: 2 June 2026 09:00\nTo: CPSD\nSubject: RE: INC1\n"
+
+
+@pytest.mark.parametrize(
+    "quoting",
+    [
+        f"-----Original Message-----\n{FROM}\n",
+        f"{FROM}\n",
+        "On 2 June 2026 at 09:00, Rhys Morgan wrote:\n\n",
+        "> ",
+    ],
+)
+def test_what_an_answer_by_mail_quotes_in_a_portal_is_no_command(quoting):
+    read = with_words(START, f"No, it failed again.\n\n{quoting}#resolved: The job was restarted.\n")
+    assert (read.report, read.text) == (ReportKind.COMMENT, "No, it failed again.")
+
+
+def test_a_status_beside_a_command_is_of_unknown_order_and_a_grave_one_for_a_person():
+    resolved = beside_commands(replace(START, report=ReportKind.RESOLVED, verdict="apply"))
+    assert (resolved.verdict, resolved.ordered) == ("quarantine", False)
+    progress = beside_commands(replace(START, report=ReportKind.PROGRESS, verdict="apply"))
+    assert (progress.verdict, progress.ordered) == ("apply", False)
+    assert sets_status("#progress: on it")
+    assert not sets_status("> #progress: on it")
