@@ -54,6 +54,8 @@ _WORDINGS: Mapping[str, str] = MappingProxyType(
         "new_round": "{desk} is engaged again{By}{Round}, under a new reference. The case stays open.",
         # reports
         "report_received": "{desk} has received the case{Ref}. Nobody there has taken it yet.{Link}",
+        "said_again": "{desk} has sent the same words again within a few minutes, as machines do. They count as an "
+        "automatic answer:{Text}",
         "report_acknowledged": "{desk} has acknowledged the case{Phone}{Ref}.{Text}",
         "report_progress": "{desk} reports progress{Phone}{Ref}{Until}.{Text}",
         "report_question": "{desk} asks{Phone}{Ref}:{Text}\nTo answer, write a work note: #desk @{desk}: your answer",

@@ -10,6 +10,10 @@ from bridge.domain.facts import ReportKind
 from bridge.ports import Reading, Transaction
 
 
+SAID_AGAIN = "said_again"
+"""Why a mail was taken for a machine's; the wording of the note that shows its words."""
+
+
 def is_said_again(tx: Transaction, reading: Reading, engagement: Engagement, within: timedelta) -> bool:
     """Whether a desk's free text is, word for word, what it said about the engagement a short time ago.
 
@@ -39,7 +43,7 @@ def by_machine(reading: Reading) -> Reading:
         report=ReportKind.RECEIVED,
         automatic=True,
         suggests=None,
-        reasons=(*reading.reasons, "said_again"),
+        reasons=(*reading.reasons, SAID_AGAIN),
     )
 
 

@@ -15,7 +15,7 @@ from bridge.sync.alarm import raise_alert
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.intake import take_in
-from bridge.sync.repeating import by_machine, is_said_again
+from bridge.sync.repeating import SAID_AGAIN, by_machine, is_said_again
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
@@ -157,6 +157,9 @@ def take_reading(
     )
     if reading.desk_status:
         engagement = work.saw_status(engagement, reading.desk_status, reading.at or item.received_at)
+    if SAID_AGAIN in reading.reasons:
+        # Should a person have meant them, nobody has to look for them elsewhere.
+        work.say(SAID_AGAIN, {"desk": engagement.desk, "text": reading.text})
     fact = _fact(tx, around, reading, engagement, item.received_at)
     if fact is None:
         take_in(work, item, reading, engagement)

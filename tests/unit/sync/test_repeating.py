@@ -84,3 +84,10 @@ def test_a_command_may_be_given_twice(world):
     world.cycle(3)
     say(world, "Mended.", "resolved")
     assert world.state() == "resolution_reported"
+
+
+def test_the_words_are_shown_all_the_same_in_case_a_person_meant_them(world):
+    say(world, "Yes.")
+    say(world, "Yes.")
+    assert "sent the same words again" in world.notes()
+    assert world.notes().count("Yes.") == 2
