@@ -5,6 +5,7 @@ import json
 from contextlib import contextmanager
 
 import requests
+import structlog
 from typer.testing import CliRunner
 
 from bridge.cli import program
@@ -18,6 +19,14 @@ def secret(folder, name, value):
     path.touch(mode=0o600)
     path.write_text(value)
     return f"file:{path}"
+
+
+def ended(folder, *words):
+    """How a command ends that need not succeed."""
+    try:
+        return CliRunner().invoke(program(), ["--config", str(folder / "config"), *words], env={"COLUMNS": "200"})
+    finally:
+        structlog.reset_defaults()  # a command sends the logs to its own standard error, which ends with it
 
 
 class Jo:
@@ -169,13 +178,13 @@ def test_a_desk_is_tried_on_a_ticket_of_its_own_before_it_is_used(request_tracke
         assert request_tracker.password not in shown
 
         # Nothing is written there without being asked for, and what is wrong is told with what to do.
-        refused = CliRunner().invoke(program(), ["--config", str(tmp_path / "config"), "desks", "test", DESK])
+        refused = ended(tmp_path, "desks", "test", DESK)
         assert refused.exit_code == 2
         assert "write --yes" in refused.stderr
         assert bridge.queue.tickets() == [ticket]
         desk = tmp_path / "config" / "desks" / f"{DESK}.yaml"
         desk.write_text(desk.read_text().replace('"ours": ["', '"statuses": {"rejected": "none"}, "ours": ["not-'))
-        failed = CliRunner().invoke(program(), ["--config", str(tmp_path / "config"), "desks", "test", DESK, "--yes"])
+        failed = ended(tmp_path, "desks", "test", DESK, "--yes")
         assert failed.exit_code == 1
         assert "FAILED read the ticket back: what the bridge has said counts as the desk's" in failed.stdout
         assert "add them to ours:" in failed.stdout

@@ -26,12 +26,19 @@ class ServerUnavailable(RuntimeError):
     """A server that the tests need is missing, or did not start; carries what to do, or the end of its log."""
 
 
+#: ports that were given out: whoever got one may take a while until he listens there
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A loopback port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nothing listens on at this moment, and that nobody in this process got before."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port: int = probe.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def program(name: str) -> str:
