@@ -17,12 +17,12 @@ import orjson
 import structlog
 
 from bridge.connectors.portals.reading import sets_status
+from bridge.connectors.portals.statuses import set_by_us
 from bridge.connectors.rest.answers import text_of
 from bridge.connectors.rest.description import RestSettings
 from bridge.connectors.rest.lists import Item, Lists, TooManyPages, is_private
 from bridge.connectors.rest.reading import is_ours
 from bridge.connectors.rest.session import Session
-from bridge.domain.delivery import DeliveryStatus
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import BridgeError, ConfigurationError, FarSideError, NotFound, StoreError, TryLater
 from bridge.domain.facts import MessageKind
@@ -253,15 +253,13 @@ class RestCollector:
             yield self._item("status", record, told, f"status/{record}/{status}")
 
     def _set_by_us(self, status: str, engagement: Engagement) -> str:
-        """The identity of a status that our last message has set, until it was seen; empty for any other."""
+        """The identity of a status that our last message has set, until another is taken in; empty for any other."""
         on = self._settings.on
         with self._store.reading() as tx:
-            done = [one for one in tx.deliveries(engagement=engagement.id) if one.status is DeliveryStatus.DONE]
-            setting = [one for one in done if on.get(MessageKind(one.payload.get("kind", "text"))) is not None]
-            if not setting or on[MessageKind(setting[-1].payload["kind"])] != status:
-                return ""
-            identity = f"status/{engagement.desk_record}/{status}/by/{setting[-1].id}"
-            return "" if tx.received(self.name, [identity]) else identity
+            ours = set_by_us(tx, engagement, lambda kind: on.get(kind) is not None)
+        if ours is None or on[MessageKind(ours.payload["kind"])] != status:
+            return ""
+        return f"status/{engagement.desk_record}/{status}/by/{ours.id}"
 
     def _new(self, items: Iterable[Item], prefix: str) -> list[Item]:
         """Those that never came."""

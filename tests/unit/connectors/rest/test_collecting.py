@@ -13,6 +13,7 @@ from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import BridgeError, FarSideError, NotFound, StoreUnavailable, TryLater, UntrustedAnswer
 from bridge.domain.ids import DeskName, EngagementId, Reference, SysId
+from bridge.ports import ToldEvent, TrailEvent
 from tests.unit.connectors.rest.describing import described
 
 DESK = DeskName("portal")
@@ -42,6 +43,7 @@ class Remembered:
     sent: list = field(default_factory=list)
     items: dict = field(default_factory=dict)
     cursors: dict = field(default_factory=dict)
+    events: list = field(default_factory=list)
 
     @contextmanager
     def reading(self):
@@ -63,6 +65,13 @@ class Remembered:
 
     def deliveries(self, *, engagement):
         return tuple(self.sent)
+
+    def story(self, case):
+        return tuple(self.events)
+
+    def told(self, kind, cause):
+        event = TrailEvent(kind, "bridge", SysId("c"), "CS1", self.engagements[0].id, cause=cause)
+        self.events.append(ToldEvent(len(self.events) + 1, NOW, "0", event))
 
     def received(self, source, identities):
         return frozenset(identities) & frozenset(self.items)
@@ -321,15 +330,35 @@ def test_a_portal_that_refuses_to_be_asked_is_away_and_what_it_changed_is_asked_
     assert store.cursors == {}
 
 
-def test_a_status_that_our_message_has_set_is_known_as_ours_once(collector, store, portal):
-    portal.without.add("changes")
-    store.engagements = [engagement(desk_status="solved")]
+def rejected(store):
+    """We have rejected what the desk solved, and its system has taken it."""
     payload = {"kind": "reject"}
     store.sent = [Delivery("d1", DeliveryKind.MESSAGE, DESK, "lane", payload, status=DeliveryStatus.DONE)]
+    store.told("message_delivered", "delivery:d1")
+    store.engagements = [engagement(desk_status="solved")]
+
+
+def test_a_status_that_our_message_has_set_is_ours_until_it_was_taken_in(collector, store, portal):
+    portal.without.add("changes")
+    rejected(store)
     portal.tickets["7"] = {"id": "7", "status": "open", "updated": "1"}
     collector.collect(store.keep)
-    assert store.items["status/7/open/by/d1"]["ours"] is True
+    collector.collect(store.keep)
+    assert [(name, told["ours"]) for name, told in store.items.items()] == [("status/7/open/by/d1", True)]
+    store.told("desk_status_seen", "portal:portal:1")
     store.engagements = [engagement(desk_status="new")]
+    portal.tickets["7"] = {"id": "7", "status": "open", "updated": "2"}
+    collector.collect(store.keep)
+    assert store.items["status/7/open/2"]["ours"] is False
+
+
+def test_a_status_that_we_set_and_nobody_saw_is_the_desks_after_another_one(collector, store, portal):
+    portal.without.add("changes")
+    rejected(store)
+    portal.tickets["7"] = {"id": "7", "status": "solved again", "updated": "1"}
+    collector.collect(store.keep)
+    store.told("desk_status_seen", "portal:portal:1")
+    store.engagements = [engagement(desk_status="solved again")]
     portal.tickets["7"] = {"id": "7", "status": "open", "updated": "2"}
     collector.collect(store.keep)
     assert store.items["status/7/open/2"]["ours"] is False
