@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from bridge.connectors.rest.lists import Item, Lists
 from bridge.connectors.rest.plan import TICKET, Request, mark_of, revealed
 from bridge.connectors.rest.session import Session
 from bridge.connectors.rest.templates import TemplateProblem
-from bridge.domain.delivery import Delivery, Receipt
+from bridge.domain.delivery import Delivery, DeliveryStatus, Receipt
 from bridge.domain.errors import BridgeError, FarSideError, NotBegun, NotFound, OutcomeUnknown, TryLater
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import reference
@@ -63,20 +63,30 @@ class Sending:
         self._lock = threading.Lock()
 
     def send(self, frozen: Frozen, attempt: int) -> Receipt:
-        """Take every step that was not taken; at a first attempt none was."""
+        """Take every step that was not taken; at a first attempt none was.
+
+        A file that the portal refuses is named in the receipt's `files_refused`, and stops nothing else.
+        """
         plan = Plan.read(frozen.content)
         until = self._session.monotonic() + self._within
         ticket = Item({"id": plan.told["record"]}, None)
         if attempt == 1:
             self._remember(plan.delivery, _NEVER)
+        refused: dict[str, str] = {}
         for number, step in enumerate(plan.told["steps"]):
             found, done = self._was_taken(plan, step, ticket.id) if attempt > 1 else (None, False)
             if attempt > 1 and not done and step["do"] == "open":
                 self._wait_for_search(plan)
             if not done:
-                found = self._take(plan, step, ticket.id, number, until)
+                try:
+                    found = self._take(plan, step, ticket.id, number, until)
+                except FarSideError as error:
+                    if step["do"] != "attachment":
+                        raise
+                    refused[str(step["proof"]["name"])] = error.message
             ticket = found or ticket
-        return self._receipt(plan.told["kind"], ticket)
+        receipt = self._receipt(plan.told["kind"], ticket)
+        return replace(receipt, detail={**receipt.detail, "files_refused": refused}) if refused else receipt
 
     def find(self, delivery: Delivery) -> Receipt | None:
         """Whether all of a message is there. Raises `OutcomeUnknown` while a search may still miss it."""
@@ -85,6 +95,9 @@ class Sending:
         plan = Plan.read(delivery.frozen)
         ticket = Item({"id": plan.told["record"]}, None)
         for step in plan.told["steps"]:
+            if delivery.status is DeliveryStatus.DONE and step["do"] == "attachment":
+                # A file that was refused is not there, and was said not to be.
+                continue
             found, done = self._was_taken(plan, step, ticket.id)
             ticket = found or ticket
             if not done:

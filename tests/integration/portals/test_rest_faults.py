@@ -89,18 +89,14 @@ def test_429_waits_as_long_as_the_portal_says_and_nobody_asks_meanwhile(through,
     assert queue.tickets() == []
 
 
-def test_a_file_that_is_refused_leaves_the_message_undone_and_the_ticket_is_found_at_the_next_attempt(
-    through, injecting, queue
-):
+def test_a_ticket_is_followed_though_one_of_its_files_is_refused_and_the_file_is_named(through, injecting, queue):
     message = through.message(files=[FILE])
     injecting.inject(Injected(413, b'{"message":"too large"}', method="POST", path="correspond"))
-    with pytest.raises(FarSideError, match="too large"):
-        through.send(message)
+    receipt = through.send(message)
     (ticket,) = queue.tickets()
-    assert through.desk.find(through.delivery(message, through.desk.freeze(message, datetime.now(UTC)))) is None
-    assert through.send(message, attempt=2).far_id == str(ticket)
-    assert queue.tickets() == [ticket]
-    assert [entry.files for entry in queue.entries(ticket)] == [(), ("reads.txt",)]
+    assert receipt.far_id == str(ticket)
+    assert "too large" in receipt.detail["files_refused"]["reads.txt"]
+    assert [entry.files for entry in queue.entries(ticket)] == [()]
 
 
 @pytest.mark.parametrize("answer", [PAGE, Injected(200, b'{"items": [', JSON), Injected(200, b"", JSON)])

@@ -9,7 +9,7 @@ from bridge.connectors.rest.lists import Item
 from bridge.connectors.rest.plan import mark_of, planned
 from bridge.connectors.rest.sending import Sending
 from bridge.connectors.rest.session import Answer
-from bridge.domain.delivery import Delivery, DeliveryKind
+from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
 from bridge.domain.errors import FarSideError, NotBegun, NotFound, OutcomeUnknown, TryLater
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName
@@ -122,15 +122,34 @@ def test_a_message_is_known_by_the_mark_at_its_end_and_a_status_by_itself(portal
     assert portal.made == []
 
 
-def test_a_refusal_of_a_later_step_is_a_refusal_and_what_was_made_is_found(portal):
+def test_a_file_that_is_refused_is_named_and_stops_neither_the_ticket_nor_other_files(portal):
+    other = File("b.txt", "text/plain", b"abcd")
     portal.faults = [None, FarSideError("too large")]
     sending = Sending(portal, portal, within=40)
-    with pytest.raises(FarSideError, match="too large"):
-        sending.send(frozen(portal, files=(FILE,)), 1)
-    portal.tickets = ["7"]
-    assert sending.find(delivery(portal, files=(FILE,))) is None
-    sending.send(frozen(portal, files=(FILE,)), 2)
+    receipt = sending.send(frozen(portal, files=(FILE, other)), 1)
     assert paths(portal) == ["tickets", "tickets/7/files", "tickets/7/files"]
+    assert (receipt.far_id, receipt.detail["files_refused"]) == ("7", {"a.txt": "too large"})
+    portal.tickets, portal.stored = ["7"], [{"name": "b.txt", "size": "4"}]
+    assert sending.find(delivery(portal, files=(FILE, other))) is None
+    done = replace(delivery(portal, files=(FILE, other)), status=DeliveryStatus.DONE)
+    assert sending.find(done).far_id == "7"
+    portal.tickets = []
+    assert sending.find(done) is None
+
+
+@pytest.mark.parametrize("error", [TryLater("slow down"), OutcomeUnknown("it was lost")])
+def test_a_file_that_may_be_taken_later_is_not_left_out(portal, error):
+    portal.faults = [None, error]
+    with pytest.raises(type(error)):
+        Sending(portal, portal, within=40).send(frozen(portal, files=(FILE,)), 1)
+
+
+def test_a_refusal_of_what_is_said_is_a_refusal_of_the_message(portal):
+    portal.faults = [FarSideError("no right to write")]
+    with pytest.raises(FarSideError, match="no right"):
+        Sending(portal, portal, within=40).send(
+            frozen(portal, desk_record="7", kind=MessageKind.TEXT, files=(FILE,)), 1
+        )
 
 
 def test_a_ticket_that_is_gone_has_no_message_of_ours(portal):
