@@ -83,7 +83,12 @@ def _question(condition: ColumnElement[bool]) -> _Question:
 _OF_CASE = _question(engagement.c.case_id == bindparam("case"))
 _BY_ID = _question(engagement.c.id == bindparam("id"))
 _BY_DESK_REFERENCE = _question(
-    and_(engagement.c.desk == bindparam("desk"), engagement.c.desk_reference == bindparam("reference"))
+    and_(
+        engagement.c.desk == bindparam("desk"),
+        engagement.c.desk_reference == bindparam("reference"),
+        # SQLite uses a partial index only where the query says the index's own condition.
+        engagement.c.desk_reference != literal_column("''"),
+    )
 )
 _OPEN = _question(_IS_OPEN)
 _DUE = _question(
@@ -97,10 +102,11 @@ _DUE = _question(
     )
 )
 _ALL = _question(true())
+_HAS_RECORD = engagement.c.desk_record != literal_column("''")
 _FOLLOWED = _question(
     and_(
         engagement.c.desk == bindparam("desk"),
-        engagement.c.desk_record != "",
+        _HAS_RECORD,
         or_(_IS_OPEN, engagement.c.ended_at >= bindparam("since")),
     )
 )
@@ -159,7 +165,7 @@ class Engagements(Work):
     def by_desk_record(self, desk: DeskName, record: str) -> EngagementId | None:
         if not record:
             return None
-        theirs = and_(engagement.c.desk == desk, engagement.c.desk_record == record)
+        theirs = and_(engagement.c.desk == desk, engagement.c.desk_record == record, _HAS_RECORD)
         newest = select(engagement.c.id).where(theirs).order_by(engagement.c.opened_at.desc()).limit(1)
         found = self._execute(newest).scalar_one_or_none()
         return found and EngagementId(found)

@@ -18,6 +18,9 @@ FILL = (
 QUESTIONS = {
     "by_message_id": lambda work: work.by_message_id(f"<{SENT // 2}@bridge.example>"),
     "by_reference": lambda work: work.by_reference("4ZJ6T0Q2WX"),
+    "by_desk_reference": lambda work: work.by_desk_reference("dcc", "INC000000000001"),
+    "by_desk_record": lambda work: work.by_desk_record("dcc", "4711"),
+    "followed": lambda work: work.followed("dcc", START),
     "first_item": lambda work: work.first_item("<1@dcc.example>"),
     "know_mail": lambda work: work.know_mail("<1@dcc.example>", EngagementId("e1"), 1),
     "count_events": lambda work: work.count_events(sys_id(1), "item_received", "desk:dcc", START - timedelta(hours=1)),
