@@ -15,12 +15,12 @@ from typing import Any
 import mailing
 from calls import Calls
 from mailing import Mailing
-from pulling import BARE, BRIDGE, PYSNC, PYSNOW, UNENGAGED, Pull
+from pulling import BARE, BRIDGE, PYSNC, PYSNOW, PYSNOW_BY_OFFSET, UNENGAGED, Pull
 from round_trips import RoundTrips
 from scale import Scale
 
 #: how many times as many rows a second the bridge is to read as these do
-AIM_RATIOS = {BARE: 0.5, PYSNOW: 1.0, PYSNC: 1.0}
+AIM_RATIOS = {BARE: 0.5, PYSNOW: 1.0, PYSNOW_BY_OFFSET: 1.0, PYSNC: 1.0}
 AIM_MEMORY = 256.0
 #: calls for 1,000 changed cases, and for 1,000 writes of a state
 AIM_READS = 10.0

@@ -28,6 +28,7 @@ BRIDGE = "bridge"
 UNENGAGED = "bridge, nobody engaged"
 BARE = "bare requests"
 PYSNOW = "pysnow"
+PYSNOW_BY_OFFSET = "pysnow, by offset"
 PYSNC = "pysnc"
 DLT = "dlt"
 
@@ -124,7 +125,11 @@ class _Sides:
             UNENGAGED: lambda: self._bridge("--engage-nobody"),
         }
         if clients:
-            self._started |= {PYSNOW: lambda: self._client("pysnow"), PYSNC: lambda: self._client("pysnc")}
+            self._started |= {
+                PYSNOW: lambda: self._client("pysnow"),
+                PYSNOW_BY_OFFSET: lambda: self._client("pysnow_offset"),
+                PYSNC: lambda: self._client("pysnc"),
+            }
         if clients and _DLT.exists():
             self._started |= {DLT: lambda: self._client("dlt", str(_DLT))}
 

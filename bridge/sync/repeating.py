@@ -9,7 +9,6 @@ from bridge.domain.engagement import Engagement
 from bridge.domain.facts import ReportKind
 from bridge.ports import Reading, Transaction
 
-
 SAID_AGAIN = "said_again"
 """Why a mail was taken for a machine's; the wording of the note that shows its words."""
 
