@@ -8,12 +8,15 @@ from the beginning for a record of which nobody knew two days ago.
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
 
 from bridge.connectors.portals.reading import beside_commands, sets_status, with_words
 from bridge.domain.case import Case, format_time, parse_time
@@ -38,9 +41,15 @@ from bridge.ports import (
 
 Keep = Callable[[RawItem], bool]
 
+_log = structlog.get_logger(__name__)
+
 _FOLLOWED_FOR = timedelta(days=30)
 _BACK = timedelta(days=1)
 _BATCH = 100
+#: a file whose bytes are not what its row says, or that is not handed out, is asked for until it is so old; then people
+#: are told that it is left out, before it is older than what is looked back for
+_DAMAGED_FOR = timedelta(hours=1)
+_AWAY_FOR = timedelta(hours=12)
 #: people at the desk write as themselves; these are the platform's own
 _MACHINES = frozenset({"system", "guest"})
 #: a state that repeats what is known already says nothing new
@@ -62,7 +71,10 @@ class RecordCollector:
         return f"{PORTAL_SOURCE}{self.desk}"
 
     def collect(self, keep: Keep) -> int:
-        """Hand over what is new. Raises what reading raises; what was handed over stays."""
+        """Hand over what is new. Raises what reading raises; what was handed over stays.
+
+        A file that cannot be fetched holds up nothing else: the first such error is raised when all was looked at.
+        """
         with self.store.reading() as tx:
             now, cursor = tx.now(), tx.cursor(self.name)
             followed = tx.followed(self.desk, now - _FOLLOWED_FOR)
@@ -71,24 +83,36 @@ class RecordCollector:
         read_to = self.client.server_time()
         since = min(read_to, cursor.watermark if cursor else read_to) - _BACK
         count = 0
+        trouble: list[BridgeError] = []
         for first in range(0, len(followed), _BATCH):
             batch = followed[first : first + _BATCH]
             looked = cursor.watermark if cursor else None
-            count += sum(keep(item) for item in self._of(batch, _since(batch, since, now), now, looked))
+            count += sum(keep(item) for item in self._of(batch, _since(batch, since, now), now, looked, trouble))
         with self.store.transaction() as tx:
             tx.save_cursor(self.name, Cursor(read_to))
+        if trouble:
+            raise trouble[0]
         return count
 
     def overlooked(self, received: Collection[str], since: datetime) -> Iterator[RawItem]:
         """What lies there since an instant and never came: the day that each pass looks back makes this rare."""
         with self.store.reading() as tx:
             now, followed = tx.now(), tx.followed(self.desk, since)
+        trouble: list[BridgeError] = []
         for first in range(0, len(followed), _BATCH):
             batch = followed[first : first + _BATCH]
-            yield from (item for item in self._entries(batch, since, now) if item.identity not in received)
+            found = itertools.chain(self._entries(batch, since, now), self._files(batch, since, now, trouble))
+            yield from (item for item in found if item.identity not in received)
+        if trouble:
+            raise trouble[0]
 
     def _of(
-        self, engagements: Sequence[Engagement], since: datetime, now: datetime, looked: datetime | None
+        self,
+        engagements: Sequence[Engagement],
+        since: datetime,
+        now: datetime,
+        looked: datetime | None,
+        trouble: list[BridgeError],
     ) -> Iterator[RawItem]:
         """Entries before states, so that a comment that goes with a resolution is taken in before it.
 
@@ -100,6 +124,7 @@ class RecordCollector:
             if told["kind"] == "entry" and self._commands(told, looked):
                 commanded.add(SysId(told["record"]))
             yield item
+        yield from self._files(engagements, since, now, trouble)
         by_record = _by_record(engagements)
         records = {case.sys_id: case for case in self.client.read_many(self.contact.table, list(by_record))}
         for sys_id, engagement in by_record.items():
@@ -118,30 +143,42 @@ class RecordCollector:
         for entry in entries:
             ordered = at_once[entry.case, entry.created_on] == 1
             yield self._item(entry.sys_id, "entry", {**_entry(entry), "ordered": ordered}, now)
-        files = self.client.attachments(sys_ids, since)
+
+    def _files(
+        self, engagements: Sequence[Engagement], since: datetime, now: datetime, trouble: list[BridgeError]
+    ) -> Iterator[RawItem]:
+        """Each file once; those that could not be fetched now leave their errors in `trouble`."""
+        files = self.client.attachments(list(_by_record(engagements)), since)
         with self.store.reading() as tx:
             known = tx.received(self.name, [file.sys_id for file in files])
         for file in files:
             # Ours came from here; each other is fetched once.
-            if file.author != self.contact.user and file.sys_id not in known:
-                yield self._item(file.sys_id, "file", self._file(file), now)
+            if file.author == self.contact.user or file.sys_id in known:
+                continue
+            try:
+                told = self._file(file, now)
+            except BridgeError as error:
+                _log.warning("file_unread", collector=self.name, file=file.sys_id, error=error.message)
+                trouble.append(error)
+                continue
+            yield self._item(file.sys_id, "file", told, now)
 
     def _commands(self, told: Mapping[str, Any], looked: datetime | None) -> bool:
         """Whether somebody there has given a command since the last look."""
         is_new = looked is None or parse_time(told["at"]) >= looked.replace(microsecond=0)
         return is_new and told["author"] != self.contact.user and sets_status(told["text"])
 
-    def _file(self, file: AttachmentEntry) -> dict[str, Any]:
+    def _file(self, file: AttachmentEntry, now: datetime) -> dict[str, Any]:
+        """A file with its bytes, or why they are left out. Raises what may pass, until the file is old enough."""
         told = {"record": file.case, "author": file.author, "at": format_time(file.created_on)}
         about = {"name": file.file_name, "type": file.content_type, "size": file.size, "sha256": file.sha256}
         if file.size > self.contact.largest_file:
             return {**told, "file": about, "left_out": f"more than {self.contact.largest_file} bytes"}
         try:
             content = self.client.download(file, self.contact.largest_file)
-        except UntrustedAnswer:
-            raise
         except BridgeError as error:
-            if error.retryable:
+            patience = _DAMAGED_FOR if isinstance(error, UntrustedAnswer) else _AWAY_FOR
+            if error.retryable and now - file.created_on < patience:
                 raise
             return {**told, "file": about, "left_out": error.message}
         return {**told, "file": {**about, "content": base64.b64encode(content).decode()}}

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from bridge.connectors.snow import files
+from bridge.domain.errors import UntrustedAnswer
 from bridge.sandbox.servicenow import Identity, ServiceNowSandbox
 from tests.integration.cli.conftest import DCC, KEY
 from tests.integration.cli.test_links import free_port
@@ -169,6 +171,19 @@ def test_files_go_both_ways_with_the_same_hash_and_none_comes_back(bench, theirs
     assert sorted((row["file_name"], row["hash"]) for row in ours.json()["result"]) == hashes
     over_there = theirs.rows("sys_attachment", f"table_sys_id={incident['sys_id']}")
     assert sorted((row["file_name"], row["hash"]) for row in over_there) == hashes
+
+
+def test_a_damaged_file_over_there_hides_no_state(bench, theirs, monkeypatch):
+    def damaged(attachment, body, headers):
+        raise UntrustedAnswer("the bytes have another hash than what was stored")
+
+    engaged(bench)
+    (incident,) = theirs.incidents()
+    theirs.attach(incident, "scan.csv", b"1,2")
+    monkeypatch.setattr(files, "_checked", damaged)
+    theirs.change(state="6", close_code="Solved (Permanently)", close_notes="The job was restarted.")
+    once(bench, 3)
+    assert [one["state"] for one in bench.json("engagements")] == ["resolution_reported"]
 
 
 def test_our_own_words_over_there_are_never_read_as_theirs(bench, theirs):

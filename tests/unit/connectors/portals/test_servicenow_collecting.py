@@ -1,0 +1,161 @@
+"""Collecting from a desk's own ServiceNow: each thing by itself, so that one that cannot be had holds up no other."""
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bridge.connectors.portals.servicenow_records import RecordCollector
+from bridge.domain.case import Case
+from bridge.domain.contacts import ServiceNowContact
+from bridge.domain.engagement import Engagement
+from bridge.domain.errors import NotPermitted, TryLater, UntrustedAnswer
+from bridge.domain.facts import MessageKind
+from bridge.domain.ids import DeskName, EngagementId, Reference, SysId
+from bridge.ports import AttachmentEntry, JournalEntry
+
+DESK = DeskName("dcc-service-desk")
+NOW = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
+CONTACT = ServiceNowContact("incident", "cpsd.bridge", changes={MessageKind.REJECT: {"state": "2"}})
+DAMAGED = UntrustedAnswer("the bytes have another hash")
+
+
+@dataclass
+class Remembered:
+    """The part of a store that a collector uses, and the inbox behind it."""
+
+    engagements: list
+    items: dict = field(default_factory=dict)
+    cursors: dict = field(default_factory=dict)
+    sent: list = field(default_factory=list)
+    events: list = field(default_factory=list)
+    time: datetime = NOW
+
+    @contextmanager
+    def reading(self):
+        yield self
+
+    transaction = reading
+
+    def now(self):
+        return self.time
+
+    def followed(self, desk, since):
+        return tuple(self.engagements)
+
+    def cursor(self, name):
+        return self.cursors.get(name)
+
+    def save_cursor(self, name, cursor):
+        self.cursors[name] = cursor
+
+    def deliveries(self, *, engagement):
+        return tuple(self.sent)
+
+    def story(self, case):
+        return tuple(self.events)
+
+    def received(self, source, identities):
+        return frozenset(identities) & frozenset(self.items)
+
+    def keep(self, item):
+        new = item.identity not in self.items
+        self.items.setdefault(item.identity, json.loads(item.raw))
+        return new
+
+
+@dataclass
+class Instance:
+    """Their ServiceNow, as its client shows it."""
+
+    state: str = "6"
+    mod_count: int = 1
+    #: sys_id -> its bytes, or the error that comes instead
+    files: dict = field(default_factory=dict)
+    created_on: datetime = NOW
+
+    def server_time(self):
+        return NOW
+
+    def journals(self, cases, since):
+        return [JournalEntry(SysId("j1"), SysId("r1"), "incident", "comments", "We look at it.", "jo", NOW)]
+
+    def attachments(self, cases, since):
+        about = ("incident", "scan.csv", "text/csv", 3, "", "jo", self.created_on)
+        return [AttachmentEntry(SysId(one), SysId("r1"), *about) for one in self.files]
+
+    def download(self, file, limit):
+        found = self.files[file.sys_id]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def read_many(self, table, sys_ids):
+        values = {"number": "INC1", "state": self.state, "sys_mod_count": str(self.mod_count)}
+        return [Case(table, SysId("r1"), {**values, "sys_updated_on": "2026-06-02 08:00:00"})]
+
+
+@pytest.fixture
+def store():
+    about = (EngagementId("e1"), Reference("REF"), SysId("c"), "CS1", DESK, 1, 1, NOW)
+    return Remembered([Engagement(*about, desk_record="r1")])
+
+
+@pytest.fixture
+def theirs():
+    return Instance()
+
+
+@pytest.fixture
+def collector(store, theirs):
+    return RecordCollector(DESK, CONTACT, theirs, store)
+
+
+@pytest.mark.parametrize("error", [DAMAGED, TryLater("ServiceNow answered 500")])
+def test_a_file_that_cannot_be_fetched_holds_up_neither_entries_nor_states_nor_other_files(
+    collector, store, theirs, error
+):
+    theirs.files = {"f1": error, "f2": b"1,2"}
+    with pytest.raises(type(error)):
+        collector.collect(store.keep)
+    assert list(store.items) == ["j1", "f2", "r1/1/6"]
+    assert collector.name in store.cursors
+    theirs.files["f1"] = b"3,4"
+    assert collector.collect(store.keep) == 1
+    assert "content" in store.items["f1"]["file"]
+
+
+@pytest.mark.parametrize(
+    "error,before,after",
+    [
+        (DAMAGED, timedelta(minutes=59), timedelta(minutes=61)),
+        (TryLater("ServiceNow answered 500"), timedelta(hours=11), timedelta(hours=13)),
+    ],
+)
+def test_a_file_that_can_never_be_fetched_is_left_out_in_the_end_and_says_why(
+    collector, store, theirs, error, before, after
+):
+    theirs.files = {"f1": error}
+    store.time = NOW + before
+    with pytest.raises(type(error)):
+        collector.collect(store.keep)
+    assert "f1" not in store.items
+    store.time = NOW + after
+    assert collector.collect(store.keep) == 1
+    assert store.items["f1"]["left_out"] == error.message
+
+
+def test_a_file_that_is_refused_is_left_out_at_once(collector, store, theirs):
+    theirs.files = {"f1": NotPermitted("no right to read it")}
+    collector.collect(store.keep)
+    assert store.items["f1"]["left_out"] == "no right to read it"
+
+
+def test_what_was_overlooked_is_found_beside_a_file_that_cannot_be_fetched(collector, store, theirs):
+    theirs.files = {"f1": DAMAGED, "f2": b"1,2"}
+    found = []
+    with pytest.raises(UntrustedAnswer):
+        found.extend(collector.overlooked({"j1"}, NOW))
+    assert [one.identity for one in found] == ["f2"]
