@@ -19,11 +19,12 @@ from typing import Any
 import structlog
 
 from bridge.connectors.portals.reading import beside_commands, sets_status, with_words
+from bridge.connectors.portals.statuses import set_by_us
 from bridge.domain.case import Case, format_time, parse_time
 from bridge.domain.contacts import ServiceNowContact
 from bridge.domain.engagement import Engagement, State
 from bridge.domain.errors import BridgeError, UntrustedAnswer
-from bridge.domain.facts import ReportKind
+from bridge.domain.facts import MessageKind, ReportKind
 from bridge.domain.ids import DeskName, Reference, SysId
 from bridge.mapping.marks import mark_in
 from bridge.ports import (
@@ -133,7 +134,18 @@ class RecordCollector:
                 yield from self._gone(sys_id, engagement, now)
             elif _status(record) != engagement.desk_status:
                 told = {**_state(record), "ordered": sys_id not in commanded}
-                yield self._item(f"{sys_id}/{record.mod_count}/{_status(record)}", "state", told, now)
+                yield self._state(record, engagement, told, now)
+
+    def _state(self, record: Case, engagement: Engagement, told: Mapping[str, Any], now: datetime) -> RawItem:
+        changes = self.contact.changes
+        with self.store.reading() as tx:
+            ours = set_by_us(tx, engagement, lambda kind: "state" in changes.get(kind, {}))
+        if ours and _shows(record, changes[MessageKind(ours.payload["kind"])]):
+            return self._item(f"{record.sys_id}/by/{ours.id}", "state", {**told, "ours": True}, now)
+        status = _status(record)
+        # Nobody said what it means: a person is asked once, not at every change of the record.
+        when = f"{record.mod_count}/" if _is_agreed(record, self.contact) else ""
+        return self._item(f"{record.sys_id}/{when}{status}", "state", told, now)
 
     def _entries(self, engagements: Sequence[Engagement], since: datetime, now: datetime) -> Iterator[RawItem]:
         sys_ids = list(_by_record(engagements))
@@ -231,6 +243,8 @@ def _start(told: Mapping[str, Any], received_at: datetime, known: Correspondence
 def _read_state(start: Reading, told: Mapping[str, Any], known: Correspondence, contact: ServiceNowContact) -> Reading:
     status = told["status"]
     reading = replace(start, verdict="apply", desk_status=status, desk_reference=told["number"], text=told["text"])
+    if told.get("ours"):
+        return replace(reading, reasons=("state_set_by_us",))
     try:
         report = contact.reports(told["state"], told["hold_reason"])
     except KeyError:
@@ -307,6 +321,19 @@ def _status(record: Case) -> str:
     shown = record.shown("state")
     reason = record.shown("hold_reason")
     return f"{shown}: {reason}" if reason else shown
+
+
+def _shows(record: Case, change: Mapping[str, str]) -> bool:
+    """Whether a record stands as a change of ours has put it."""
+    return all(record.values.get(name, "") == change[name] for name in ("state", "hold_reason") if name in change)
+
+
+def _is_agreed(record: Case, contact: ServiceNowContact) -> bool:
+    try:
+        contact.reports(record.values.get("state", ""), record.values.get("hold_reason", ""))
+    except KeyError:
+        return False
+    return True
 
 
 def _state(record: Case) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from bridge.connectors.snow import files
+from bridge.domain import contacts
 from bridge.domain.errors import UntrustedAnswer
 from bridge.sandbox.servicenow import Identity, ServiceNowSandbox
 from tests.integration.cli.conftest import DCC, KEY
@@ -184,6 +185,29 @@ def test_a_damaged_file_over_there_hides_no_state(bench, theirs, monkeypatch):
     theirs.change(state="6", close_code="Solved (Permanently)", close_notes="The job was restarted.")
     once(bench, 3)
     assert [one["state"] for one in bench.json("engagements")] == ["resolution_reported"]
+
+
+def test_a_state_that_our_rejection_sets_over_there_is_not_the_desks_word(bench, theirs):
+    case = engaged(bench)
+    theirs.change(state="6", close_code="Solved (Permanently)", close_notes="The job was restarted.")
+    once(bench, 2)
+    bench.change(case, work_notes="#reject: the readings are still missing")
+    once(bench, 4)
+    (incident,) = theirs.incidents()
+    assert incident["state"] == "2"
+    story = bench.story(case["number"])
+    said = [one["facts"]["fact"] for one in story if one["kind"] == "decided" and one["who"] == f"desk:{DCC}"]
+    assert said[-1] == "resolved"
+
+
+def test_a_state_over_there_that_nobody_agreed_upon_is_asked_about_once(bench, theirs, monkeypatch):
+    monkeypatch.delitem(contacts._INCIDENT, "2")
+    engaged(bench)
+    theirs.change(state="2")
+    for number in range(3):
+        theirs.change(comments=f"Word {number}")
+        once(bench)
+    assert len(bench.json("quarantine", "list")) == 1
 
 
 def test_our_own_words_over_there_are_never_read_as_theirs(bench, theirs):

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +10,12 @@ import pytest
 from bridge.connectors.portals.servicenow_records import RecordCollector
 from bridge.domain.case import Case
 from bridge.domain.contacts import ServiceNowContact
+from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import NotPermitted, TryLater, UntrustedAnswer
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName, EngagementId, Reference, SysId
-from bridge.ports import AttachmentEntry, JournalEntry
+from bridge.ports import AttachmentEntry, JournalEntry, ToldEvent, TrailEvent
 
 DESK = DeskName("dcc-service-desk")
 NOW = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
@@ -159,3 +160,49 @@ def test_what_was_overlooked_is_found_beside_a_file_that_cannot_be_fetched(colle
     with pytest.raises(UntrustedAnswer):
         found.extend(collector.overlooked({"j1"}, NOW))
     assert [one.identity for one in found] == ["f2"]
+
+
+def rejected(store):
+    """We have rejected what the desk solved, and its instance has taken it."""
+    payload = {"kind": "reject"}
+    store.sent = [Delivery("d1", DeliveryKind.MESSAGE, DESK, "lane", payload, status=DeliveryStatus.DONE)]
+    tell(store, "message_delivered", "delivery:d1")
+    store.engagements = [replace(store.engagements[0], desk_status="6")]
+
+
+def tell(store, kind, cause):
+    event = TrailEvent(kind, "bridge", SysId("c"), "CS1", EngagementId("e1"), cause=cause)
+    store.events.append(ToldEvent(len(store.events) + 1, NOW, "0", event))
+
+
+def states(store):
+    return {name: told.get("ours", False) for name, told in store.items.items() if told["kind"] == "state"}
+
+
+def test_a_state_that_we_set_is_ours_until_it_was_taken_in(collector, store, theirs):
+    rejected(store)
+    theirs.state = "2"
+    collector.collect(store.keep)
+    theirs.mod_count = 2
+    collector.collect(store.keep)
+    assert states(store) == {"r1/by/d1": True}
+    tell(store, "desk_status_seen", "portal:dcc:1")
+    collector.collect(store.keep)
+    assert states(store) == {"r1/by/d1": True, "r1/2/2": False}
+
+
+def test_another_state_than_we_set_is_the_desks(collector, store, theirs):
+    rejected(store)
+    theirs.state = "3"
+    collector.collect(store.keep)
+    assert states(store) == {"r1/1/3": False}
+
+
+def test_a_state_that_nobody_agreed_upon_is_told_once_however_often_the_record_changes(collector, store, theirs):
+    theirs.state = "77"
+    for theirs.mod_count in (1, 2, 3):
+        collector.collect(store.keep)
+    assert states(store) == {"r1/77": False}
+    theirs.state = "6"
+    collector.collect(store.keep)
+    assert states(store) == {"r1/77": False, "r1/3/6": False}

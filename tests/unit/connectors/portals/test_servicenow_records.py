@@ -69,6 +69,11 @@ def test_a_state_that_nobody_agreed_upon_is_for_a_person_and_remembered():
     assert (reading.verdict, reading.reasons, reading.desk_status) == ("quarantine", ("state_not_agreed", "77"), "77")
 
 
+def test_a_state_that_we_set_is_remembered_and_reports_nothing():
+    reading = read(state("6", ours=True))
+    assert (reading.verdict, reading.report, reading.desk_status) == ("apply", None, "6")
+
+
 @pytest.mark.parametrize("standing", [State.RESOLUTION_REPORTED, State.CONFIRMED])
 def test_resolved_becomes_closed_by_itself_which_says_nothing_new(standing):
     assert read(state("7"), Known(standing)).report is None
