@@ -1,7 +1,8 @@
 """Files that a desk sends with what it says: decided upon here, stored at the case by `storing`.
 
-A file is put into a case once, however often a desk sends it: its delivery is named by the hash of its bytes. The bytes
-stay where they arrived and are taken from there when the file is stored.
+A file is put into a case once, however often a desk sends it: its delivery is named by the hash of its bytes. One that
+was refused, or cancelled by a person, is tried again when the desk sends it again. The bytes stay where they arrived
+and are taken from there when the file is stored.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from bridge.domain.delivery import Delivery, DeliveryStatus
 from bridge.domain.engagement import Engagement
 from bridge.mapping.incoming import Judged, judged, portal_file
 from bridge.ports import PORTAL_SOURCE, InboxItem, MailKind, ReadAttachment, Reading, ToldEvent
@@ -42,12 +44,30 @@ def take_in(work: Casework, item: InboxItem, reading: Reading, engagement: Engag
 
 def _take(work: Casework, engagement: Engagement, item: InboxItem, one: Judged, known: frozenset[str]) -> None:
     sha256 = one.file.sha256.lower() or _hash(work.around, item, one.file)
-    row = file_row(work.around.instance, work.record, engagement, item.id, one, sha256)
-    if sha256 in known or work.tx.delivery(row.id) is not None:
+    row = None if sha256 in known else _due(work, engagement, item, one, sha256)
+    if row is None:
         _tell(work, engagement, "file_there_already", item, one, {"sha256": sha256})
         return
     work.tx.enqueue(row)
     _tell(work, engagement, "file_taken_in", item, one, {"delivery": row.id, "sha256": sha256})
+
+
+def _due(work: Casework, engagement: Engagement, item: InboxItem, one: Judged, sha256: str) -> Delivery | None:
+    """The delivery of a file; None if an earlier one has stored it, or may.
+
+    One that was given up, or cancelled by a person, is over, and the file that is sent again is due again.
+    """
+    again = 0
+    while True:
+        row = file_row(work.around.instance, work.record, engagement, item.id, one, sha256, again=again)
+        earlier = work.tx.delivery(row.id)
+        if earlier is None:
+            return row
+        if earlier.status is DeliveryStatus.DEAD:
+            work.tx.set_delivery(row.id, DeliveryStatus.CANCELLED, error="the desk has sent the file again")
+        elif earlier.status is not DeliveryStatus.CANCELLED:
+            return None
+        again += 1
 
 
 def _hashes(story: Iterable[ToldEvent], kind: str) -> frozenset[str]:

@@ -63,10 +63,13 @@ def message_row(instance: str, engagement: Engagement, effect: Send) -> Delivery
 
 
 def file_row(
-    instance: str, record: CaseRecord, engagement: Engagement, item: int, one: Judged, sha256: str
+    instance: str, record: CaseRecord, engagement: Engagement, item: int, one: Judged, sha256: str, *, again: int = 0
 ) -> Delivery:
-    """A file of an inbox item on its way into the case, named by its bytes, which stay where they arrived."""
-    identity = delivery_id(instance, record.sys_id, f"file/{sha256}", 0, 0)
+    """A file of an inbox item on its way into the case, named by its bytes, which stay where they arrived.
+
+    `again` counts those of the same bytes that came to nothing.
+    """
+    identity = delivery_id(instance, record.sys_id, f"file/{sha256}", 0, again)
     payload = {
         "item": item,
         "number": one.number,

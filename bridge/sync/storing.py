@@ -2,7 +2,7 @@
 
 The Attachment API has no idempotency key. What has no certain end is looked for among the case's files: ours is by our
 user and has the bytes that were sent, by hash; where the platform keeps none, it is read. No two of our deliveries to
-a case have the same bytes, so nothing else need tell them apart.
+a case that are not given up have the same bytes, so nothing else need tell them apart.
 """
 
 from __future__ import annotations

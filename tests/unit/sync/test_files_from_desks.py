@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.domain.agreement import Accept, AttachmentRule, PortalMethod, Share
+from bridge.domain.delivery import DeliveryStatus
 from bridge.domain.errors import ScannerAway
 from bridge.sync.dispatch import PAUSED_ALL
 from tests.syncing.desks import FakePortal, sent
@@ -205,6 +206,26 @@ def test_a_refused_file_holds_up_neither_the_case_nor_other_files_and_people_are
     assert "A file from dcc could not be put into the case: a.pdf: Operation Failed" in market.notes()
     assert market.alerts.codes() == ["file_refused"]
     assert [one.status.value for one in market.deliveries(pending=True)] == ["dead"]
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_file_that_was_refused_is_tried_again_when_the_desk_sends_it_again_and_then_it_is_there_once(
+    quick, cancelled
+):
+    quick.engaged()
+    quick.servicenow.fail(Fault.REFUSED, when=lambda body: body.get("file_name") == "analysis.pdf")
+    quick.report("progress", files=[sent("analysis.pdf", PDF)])
+    quick.cycle(3)
+    (dead,) = quick.deliveries(pending=True)
+    if cancelled:
+        with quick.store.transaction() as tx:
+            tx.set_delivery(dead.id, DeliveryStatus.CANCELLED)
+    for words in ("once more", "and again"):
+        quick.report("progress", words, files=[sent("analysis.pdf", PDF)])
+        quick.cycle(3)
+    assert kept(quick) == [("analysis.pdf", PDF)]
+    assert [len(told(quick, kind)) for kind in ("file_taken_in", "file_there_already", "file_stored")] == [2, 1, 1]
+    assert list(quick.deliveries(pending=True)) == []
 
 
 def test_bytes_that_are_not_what_was_noted_are_never_stored(quick, monkeypatch):
