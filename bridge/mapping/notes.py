@@ -81,6 +81,8 @@ _WORDINGS: Mapping[str, str] = MappingProxyType(
         # files
         "files_left": "{desk} has sent files that were not taken in:\n{files}\n"
         "If they are needed, please ask the desk for them in another way.",
+        "files_refused": "The message to {desk} has arrived without these files, which its system refused:\n{files}\n"
+        "If the desk needs them, please send them in another way.",
         "file_refused": "A file from {desk} could not be put into the case: {name}{Why}\nThe integration team is told.",
         # declining
         "declined_direction": "{desk} declines the case{Why}\nIt points to {direction}. The case stays open. "

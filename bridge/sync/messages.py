@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -137,7 +137,8 @@ class MessagePerformer:
             facts.append(_taken(receipt, tx.now()))
         if refused:
             facts.append(Bounced(kind, refused, permanent=True, some_left=True))
-        self._take(tx, claim, facts, "message_delivered", {"message_id": claim.delivery.message_id})
+        told = {"message_id": claim.delivery.message_id}
+        self._take(tx, claim, facts, "message_delivered", told, receipt.detail.get("files_refused"))
 
     def absent(self, tx: Transaction, claim: Claim) -> None:
         """The portal does not have it: it is sent again."""
@@ -147,7 +148,15 @@ class MessagePerformer:
         """A dead letter: the lane is blocked and people are told."""
         self._take(tx, claim, [DeliveryFailed(_what(claim.delivery)[0], error)], "message_failed", {"error": error})
 
-    def _take(self, tx: Transaction, claim: Claim, facts: Sequence[Fact], kind: str, told: dict[str, str]) -> None:
+    def _take(
+        self,
+        tx: Transaction,
+        claim: Claim,
+        facts: Sequence[Fact],
+        kind: str,
+        told: dict[str, str],
+        files_refused: Mapping[str, str] | None = None,
+    ) -> None:
         delivery = claim.delivery
         engagement = _engagement(tx, delivery)
         record = tx.case(engagement.case)
@@ -161,6 +170,8 @@ class MessagePerformer:
         for fact in facts:
             current = next(other for other in work.engagements if other.id == engagement.id)
             work.apply(current, fact)
+        if files_refused:
+            _tell_of_refused(work, engagement, files_refused)
         work.close()
 
     def _added(self, engagement: Engagement, delivery: Delivery) -> tuple[tuple[File, ...], Delivery]:
@@ -225,6 +236,15 @@ def composed(
         id=delivery.id,
         ordinal=delivery.payload["ordinal"],
     )
+
+
+def _tell_of_refused(work: Casework, engagement: Engagement, files: Mapping[str, str]) -> None:
+    """A message is there, and its desk's system would not have some of its files: people read which, and its words."""
+    for name, why in files.items():
+        facts = {"why": why}
+        work.tx.record(engagement_event(engagement, "file_left_out", facts, {"file_name": name}, cause=work.cause.what))
+    listed = "\n".join(f"- {name}: {why}" for name, why in files.items())
+    work.say("files_refused", {"desk": engagement.desk, "files": listed})
 
 
 def is_of_another_method(around: Surroundings, delivery: Delivery) -> bool:

@@ -261,7 +261,10 @@ class FakePortal(FakeDesk):
         told = json.loads(frozen.content)
         ticket = self.tickets.setdefault(told["reference"], Ticket(str(len(self.tickets) + 1), told["reference"]))
         super().send(frozen, attempt)
-        return self._receipt(ticket)
+        receipt = self._receipt(ticket)
+        if refused := {name: self.files_refused[name] for name, _ in told["files"] if name in self.files_refused}:
+            return replace(receipt, detail={**receipt.detail, "files_refused": refused})
+        return receipt
 
     def find(self, delivery: Delivery) -> Receipt | None:
         if super().find(delivery) is None:

@@ -174,6 +174,16 @@ def test_files_go_both_ways_with_the_same_hash_and_none_comes_back(bench, theirs
     assert sorted((row["file_name"], row["hash"]) for row in over_there) == hashes
 
 
+def test_a_file_that_their_rules_refuse_is_told_to_those_who_work_on_the_case(bench, theirs):
+    theirs.fault("status", times=None, status=400, match={"method": "POST", "path_regex": "/attachment/file"})
+    case = engaged(bench)
+    once(bench, 2)
+    (incident,) = theirs.incidents()
+    assert theirs.rows("sys_attachment", f"table_sys_id={incident['sys_id']}") == []
+    assert "file_left_out" in [one["kind"] for one in bench.story(case["number"])]
+    assert any("- reads.csv: ServiceNow answered 400" in note for note in bench.journal(case))
+
+
 def test_a_damaged_file_over_there_hides_no_state(bench, theirs, monkeypatch):
     def damaged(attachment, body, headers):
         raise UntrustedAnswer("the bytes have another hash than what was stored")

@@ -173,12 +173,42 @@ def test_what_goes_again_to_a_corrected_address_brings_each_file_once(quick):
     assert got(world) == [("open", "", []), ("update", "A file was added: reads.csv by priya.shah", ["reads.csv"])]
 
 
-def test_a_portal_gets_added_files_too(build_world):
+@pytest.fixture
+def ticketing(build_world):
+    """A world whose desk has a portal, and the portal."""
     world = build_world(desk("dcc", share=SHARE, method=PortalMethod("rest", object())))
     fake = FakePortal(DCC, world.clock)
     world.desks[DCC] = fake
-    made = world.with_(connectors=dict(world.desks), collectors=[*world.around.collectors, fake.collector()])
-    made.engaged()
-    add(made)
-    made.cycle(3)
-    assert got(made)[-1] == ("update", "A file was added: reads.csv by priya.shah", ["reads.csv"])
+    return world.with_(connectors=dict(world.desks), collectors=[*world.around.collectors, fake.collector()]), fake
+
+
+def test_a_portal_gets_added_files_too(ticketing):
+    world, _ = ticketing
+    world.engaged()
+    add(world)
+    world.cycle(3)
+    assert got(world)[-1] == ("update", "A file was added: reads.csv by priya.shah", ["reads.csv"])
+
+
+def test_a_file_that_the_portal_refuses_is_named_with_its_words_and_the_ticket_is_followed(ticketing):
+    world, portal = ticketing
+    portal.files_refused = {"reads.csv": "portal answered 413: too large"}
+    world.raise_case()
+    add(world)
+    add(world, "more.csv", b"4,5")
+    world.cycle(3)
+    assert world.engagement().desk_record == "1"
+    (event,) = [one.event for one in world.events("file_left_out")]
+    assert (event.personal["file_name"], event.facts["why"]) == ("reads.csv", "portal answered 413: too large")
+    assert "The message to dcc has arrived without these files, which its system refused:" in world.notes()
+    assert world.notes().count("- reads.csv: portal answered 413: too large") == 1
+    assert "more.csv:" not in world.notes()
+
+
+def test_an_added_file_that_the_portal_refuses_is_named_too(ticketing):
+    world, portal = ticketing
+    world.engaged()
+    portal.files_refused = {"reads.csv": "too large"}
+    add(world)
+    world.cycle(3)
+    assert "- reads.csv: too large" in world.notes()
