@@ -24,7 +24,15 @@ from bridge.connectors.rest.lists import Item, Lists, TooManyPages, is_private
 from bridge.connectors.rest.reading import is_ours
 from bridge.connectors.rest.session import Session
 from bridge.domain.engagement import Engagement
-from bridge.domain.errors import BridgeError, ConfigurationError, FarSideError, NotFound, StoreError, TryLater
+from bridge.domain.errors import (
+    BridgeError,
+    ConfigurationError,
+    FarSideError,
+    NotFound,
+    StoreError,
+    TryLater,
+    UntrustedAnswer,
+)
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName
 from bridge.ports import PORTAL_SOURCE, Cursor, RawItem, Store
@@ -37,6 +45,8 @@ _log = structlog.get_logger(__name__)
 _AFTERWARDS = timedelta(days=14)
 #: tickets in a row that cannot be read: the portal is away
 _ENOUGH = 3
+#: a file whose bytes never come whole is asked for until it is so old; then people are told that it is left out
+_DAMAGED_FOR = timedelta(hours=1)
 
 
 class RestCollector:
@@ -205,8 +215,11 @@ class RestCollector:
         for comment in self._comments(record):
             commanded = commanded or sets_status(text_of(orjson.loads(comment.raw).get("text")))
             yield comment
-        yield from self._files(record)
+        trouble: list[BridgeError] = []
+        yield from self._files(record, trouble)
         yield from self._status(record, ticket, engagement, ordered=not commanded)
+        if trouble:
+            raise trouble[0]
 
     def _comments(self, record: str) -> Iterator[RawItem]:
         listed = [item for item in self._lists.messages(record) if not is_private(item)]
@@ -215,12 +228,19 @@ class RestCollector:
             if not is_ours(whole, self._settings) and not is_private(whole):
                 yield self._item("comment", record, _parts(whole), f"comment/{record}/{item.id}")
 
-    def _files(self, record: str) -> Iterator[RawItem]:
+    def _files(self, record: str, trouble: list[BridgeError]) -> Iterator[RawItem]:
+        """Each file once; those that could not be fetched now leave their errors in `trouble` and hide no status."""
         listed = [one for one in self._lists.files(record) if one.text("name") and not is_private(one)]
         for item in self._new(listed, f"file/{record}"):
-            whole = self._lists.about_file(record, item)
-            if whole.text("author") not in self._settings.ours and not is_private(whole):
-                yield self._item("file", record, self._file(record, whole), f"file/{record}/{item.id}")
+            try:
+                whole = self._lists.about_file(record, item)
+                if whole.text("author") in self._settings.ours or is_private(whole):
+                    continue
+                told = self._file(record, whole)
+            except BridgeError as error:
+                trouble.append(error)
+                continue
+            yield self._item("file", record, told, f"file/{record}/{item.id}")
 
     def _file(self, record: str, item: Item) -> dict[str, Json]:
         """A file and what it holds, or why that is left out."""
@@ -233,6 +253,11 @@ class RestCollector:
         try:
             content = self._lists.file(record, item)
         except FarSideError as error:
+            return {**told, "left_out": error.message}
+        except UntrustedAnswer as error:
+            created = self._settings.times.read(item.text("created"))
+            if created is None or self._session.now() - created < _DAMAGED_FOR:
+                raise
             return {**told, "left_out": error.message}
         whole = {"content": base64.b64encode(content).decode(), "sha256": hashlib.sha256(content).hexdigest()}
         return {**told, "file": {**about, **whole, "size": len(content)}}

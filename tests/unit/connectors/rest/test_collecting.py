@@ -92,6 +92,8 @@ class Portal:
     )
     said: dict = field(default_factory=dict)
     stored: dict = field(default_factory=dict)
+    #: file -> what comes instead of its bytes
+    broken: dict = field(default_factory=dict)
     changes: list = field(default_factory=list)
     asked: list = field(default_factory=list)
     time: float = 0.0
@@ -128,6 +130,8 @@ class Portal:
 
     def file(self, record, one):
         self.asked.append(("file", one.id))
+        if one.id in self.broken:
+            raise self.broken[one.id]
         return b"content"
 
     def monotonic(self):
@@ -275,6 +279,26 @@ def test_a_ticket_that_cannot_be_read_keeps_none_of_the_others_waiting_and_is_to
     portal.tickets["6"] = {"id": "6", "status": "open", "updated": "1"}
     assert passes(collector, store, portal, 1) == []
     assert "status/6/open/1" in store.items
+
+
+@pytest.mark.parametrize("error", PASSING[1:])
+def test_a_file_that_cannot_be_fetched_hides_neither_other_files_nor_the_status(collector, store, portal, error):
+    portal.without.add("changes")
+    broken = {"id": "5", "author": "jo", "name": "a.txt", "created": "2026-07-21T08:30:00Z"}
+    portal.broken["5"] = error
+    portal.stored["7"] = [broken, {"id": "6", "author": "jo", "name": "b.txt"}]
+    assert len(passes(collector, store, portal, 2)) == 2
+    assert list(store.items) == ["file/7/6", "status/7/new/2026-07-21T08:00:00Z"]
+    del portal.broken["5"]
+    assert passes(collector, store, portal, 1) == []
+    assert "content" in store.items["file/7/5"]["file"]
+
+
+def test_a_file_whose_bytes_never_come_whole_is_left_out_in_the_end_and_says_why(collector, store, portal):
+    portal.broken["5"] = UntrustedAnswer("no base64")
+    portal.stored["7"] = [{"id": "5", "name": "a.txt", "created": "2026-07-21T07:30:00Z"}]
+    collector.collect(store.keep)
+    assert store.items["file/7/5"]["left_out"] == "no base64"
 
 
 def test_a_ticket_that_uses_up_the_time_of_a_pass_leaves_the_next_one_to_the_others(collector, store, portal):
