@@ -143,6 +143,10 @@ class Transaction(Correspondence, Protocol):
         """How many attempts at a delivery have an end that nobody knows."""
         ...
 
+    def ended_so(self, delivery: DeliveryId, error: str) -> int:
+        """How many attempts at a delivery have ended with this error."""
+        ...
+
     def is_due(self, recipient: str) -> bool: ...
     def one_at_a_time(self, recipient: str) -> None:
         """Until this transaction ends no other gets past the same line."""

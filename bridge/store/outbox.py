@@ -117,6 +117,11 @@ class Outbox(Restoring):
         count: int = self._execute(select(func.count()).select_from(attempt).where(*unknown)).scalar_one()
         return count
 
+    def ended_so(self, delivery: DeliveryId, error: str) -> int:
+        so = (attempt.c.delivery == delivery, attempt.c.error == error)
+        count: int = self._execute(select(func.count()).select_from(attempt).where(*so)).scalar_one()
+        return count
+
     def prove_delivered(self, delivery: DeliveryId) -> None:
         """Whoever holds it loses it; a delivery that is over stays as it is."""
         now = self.now()

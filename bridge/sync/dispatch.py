@@ -229,7 +229,7 @@ class Dispatcher:
             case None if claim.settle_after is not None and asked_at < claim.settle_after:
                 self._outcomes.ask_again(claim, claim.settle_after, report)
             case None:
-                self._outcomes.absent(claim, performer)
+                self._outcomes.absent(claim, performer, report)
             case TryLater() | UntrustedAnswer() | OutcomeUnknown():
                 self._outcomes.unknown(claim, report, answer.message, blame=blame)
             case FarSideError():

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from bridge.domain.case import Case
-from bridge.domain.delivery import Claim, DeliveryStatus, Receipt
+from bridge.domain.delivery import Claim, DeliveryKind, DeliveryStatus, Receipt
 from bridge.domain.errors import BridgeError, FarSideError, NotBegun, OutcomeUnknown, TryLater
 from bridge.ports import Frozen, Transaction
 from bridge.sync.alarm import raise_alert
@@ -23,6 +23,8 @@ from bridge.sync.openings import Opening
 from bridge.sync.surroundings import Surroundings
 
 log = structlog.get_logger()
+
+_ABSENT = "the far side does not have it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +138,27 @@ class Outcomes:
         report.failed += 1
         log.error("dead_letter", delivery=claim.delivery.id, recipient=claim.delivery.recipient, error=error)
 
-    def absent(self, claim: Claim, performer: Performer) -> None:
-        """The far side does not have it and can no longer get it from an earlier attempt: it is due again."""
+    def absent(self, claim: Claim, performer: Performer, report: DispatchReport) -> None:
+        """The far side does not have it and can no longer get it from an earlier attempt: it is due again, later.
+
+        Not for ever: what breaks the far side each time is a person's matter, and so is a message that it may have
+        taken time and again without showing it.
+        """
+        with self._around.store.reading() as tx:
+            times = tx.ended_so(claim.delivery.id, _ABSENT) + 1
+        if claim.attempt >= self._around.timing.most_attempts or times >= self._most_absences(claim):
+            self.dead(claim, performer, report, f"given up: not there after {times} attempts of unknown end")
+            return
 
         def settle(tx: Transaction) -> None:
-            tx.finish(claim, DeliveryStatus.PENDING, error="the far side does not have it")
+            tx.finish(claim, DeliveryStatus.PENDING, error=_ABSENT, retry_at=self._retry_at(claim, tx.now()))
             performer.absent(tx, claim)
 
         until_settled(self._around, settle)
+
+    def _most_absences(self, claim: Claim) -> int:
+        timing = self._around.timing
+        return timing.most_repeats if claim.delivery.kind is DeliveryKind.MESSAGE else timing.most_attempts
 
     def later(
         self, claim: Claim, performer: Performer, report: DispatchReport, error: TryLater, *, blame: bool = True

@@ -202,3 +202,15 @@ def test_a_status_of_which_nobody_said_what_it_means_is_asked_about_once(world, 
         world.cycle()
     assert world.quarantined() == ["unknown_status"]
     assert world.engagement().desk_status == "vendor hold"
+
+
+def test_a_message_on_which_the_portal_breaks_each_time_becomes_a_persons_matter(world, portal):
+    world.engaged()
+    portal.fail(OutcomeUnknown("the portal answered 500"), times=100_000)
+    world.note("#desk: a text on which their system breaks")
+    world.cycle(60, seconds=600)
+    (text,) = [one for one in world.deliveries() if one.payload.get("kind") == "text"]
+    assert text.status.value == "dead"
+    assert 100_000 - len(portal.faults) == world.around.timing.most_repeats
+    assert "dead_letter" in world.alerts.codes()
+    assert len(portal.received) == 1
