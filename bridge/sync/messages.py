@@ -250,7 +250,7 @@ def _tell_of_refused(work: Casework, engagement: Engagement, files: Mapping[str,
 def is_of_another_method(around: Surroundings, delivery: Delivery) -> bool:
     """Whether a message was rendered as a mail, which has recipients, for what is a portal now, or the reverse."""
     by_mail = around.desks.by_name[DeskName(delivery.recipient)].latest.email is not None
-    return bool(delivery.recipients) != by_mail
+    return delivery.frozen is not None and bool(delivery.recipients) != by_mail
 
 
 def is_opening(delivery: Delivery) -> bool:
