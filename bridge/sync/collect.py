@@ -89,7 +89,7 @@ class Collecting:
             if away is None:
                 tx.set_control(_away(collector), now.isoformat(), "bridge")
             elif now - datetime.fromisoformat(away) >= SILENCE:
-                text = f"nothing can be read from {collector.name} since {away}; nothing is lost: {error}"
+                text = f"{collector.name} cannot be read, or not whole, since {away}; nothing is lost: {error}"
                 cause = f"{collector.name}/{now.date().isoformat()}"
                 raise_alert(tx, self._around.instance, NOT_COLLECTED, text, cause=cause)
 
