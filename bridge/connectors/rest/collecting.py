@@ -22,12 +22,13 @@ from bridge.connectors.rest.answers import text_of
 from bridge.connectors.rest.description import RestSettings
 from bridge.connectors.rest.lists import Item, Lists, TooManyPages, is_private
 from bridge.connectors.rest.reading import is_ours
-from bridge.connectors.rest.session import Session
+from bridge.connectors.rest.session import Session, is_login_refused
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import (
     BridgeError,
     ConfigurationError,
     FarSideError,
+    NotBegun,
     NotFound,
     StoreError,
     TryLater,
@@ -45,8 +46,10 @@ _log = structlog.get_logger(__name__)
 _AFTERWARDS = timedelta(days=14)
 #: tickets in a row that cannot be read: the portal is away
 _ENOUGH = 3
-#: a file whose bytes never come whole is asked for until it is so old; then people are told that it is left out
+#: what never comes whole is asked for until it is so old, what is not handed out until so long after it was asked for
+#: first; then people are told that it is left out
 _DAMAGED_FOR = timedelta(hours=1)
+_AWAY_FOR = timedelta(hours=12)
 
 
 class RestCollector:
@@ -64,6 +67,8 @@ class RestCollector:
         #: those of the last pass that could not be read and may be later
         self._failed: list[str] = []
         self._looked: dict[str, float] = {}
+        #: comments and files by their ticket that could not be read, and since when
+        self._unread_since: dict[tuple[str, str], float] = {}
 
     def collect(self, keep: Keep) -> int:
         """Hand over what is new in tickets that have changed. Raises `TryLater` if the portal is lost."""
@@ -176,6 +181,7 @@ class RestCollector:
 
     def _in_turn(self, followed: dict[str, Engagement]) -> tuple[list[str], datetime | None]:
         self._looked = {record: at for record, at in self._looked.items() if record in followed}
+        self._unread_since = {part: at for part, at in self._unread_since.items() if part[0] in followed}
         left = [record for record in self._left if record in followed]
         if not self._lists.has("changes"):
             return self._in_order(left, followed), None
@@ -210,55 +216,82 @@ class RestCollector:
         if ticket.id and ticket.id != record:
             yield self._item("moved", record, {"to": ticket.id, "told": ticket.told}, f"moved/{record}/{ticket.id}")
             return
-        # Words come before the status that they explain.
-        commanded = False
-        for comment in self._comments(record):
-            commanded = commanded or sets_status(text_of(orjson.loads(comment.raw).get("text")))
-            yield comment
+        # Words come before the status that they explain; of those that cannot be read nobody knows what they command.
         trouble: list[BridgeError] = []
+        commanded = False
+        for comment in self._comments(record, trouble):
+            told = orjson.loads(comment.raw)
+            commanded = commanded or "left_out" in told or sets_status(text_of(told.get("text")))
+            yield comment
+        ordered = not (commanded or trouble)
         yield from self._files(record, trouble)
-        yield from self._status(record, ticket, engagement, ordered=not commanded)
+        yield from self._status(record, ticket, engagement, ordered=ordered)
         if trouble:
             raise trouble[0]
 
-    def _comments(self, record: str) -> Iterator[RawItem]:
+    def _comments(self, record: str, trouble: list[BridgeError]) -> Iterator[RawItem]:
+        """Each comment once; those that may be read later leave their errors in `trouble` and hide no others."""
         listed = [item for item in self._lists.messages(record) if not is_private(item)]
         for item in self._new(listed, f"comment/{record}"):
-            whole = self._lists.message(record, item)
+            identity = f"comment/{record}/{item.id}"
+            try:
+                whole = self._lists.message(record, item)
+                told = _parts(whole)
+            except BridgeError as error:
+                why = self._why_left_out(record, identity, item, error, trouble)
+                if why is None:
+                    continue
+                whole, told = item, {**_parts(item), "left_out": why}
             if not is_ours(whole, self._settings) and not is_private(whole):
-                yield self._item("comment", record, _parts(whole), f"comment/{record}/{item.id}")
+                yield self._item("comment", record, told, identity)
 
     def _files(self, record: str, trouble: list[BridgeError]) -> Iterator[RawItem]:
-        """Each file once; those that could not be fetched now leave their errors in `trouble` and hide no status."""
-        listed = [one for one in self._lists.files(record) if one.text("name") and not is_private(one)]
+        """Each file once; those that may be fetched later leave their errors in `trouble` and hide no status."""
+        try:
+            listed = [one for one in self._lists.files(record) if one.text("name") and not is_private(one)]
+        except BridgeError as error:
+            trouble.append(self._refused(error) if is_login_refused(error) else error)
+            return
         for item in self._new(listed, f"file/{record}"):
+            identity, whole = f"file/{record}/{item.id}", item
             try:
                 whole = self._lists.about_file(record, item)
                 if whole.text("author") in self._settings.ours or is_private(whole):
                     continue
                 told = self._file(record, whole)
             except BridgeError as error:
-                trouble.append(error)
-                continue
-            yield self._item("file", record, told, f"file/{record}/{item.id}")
+                why = self._why_left_out(record, identity, whole, error, trouble)
+                if why is None:
+                    continue
+                told = {**_parts(whole), "file": _about(whole), "left_out": why}
+            yield self._item("file", record, told, identity)
+
+    def _why_left_out(
+        self, record: str, identity: str, item: Item, error: BridgeError, trouble: list[BridgeError]
+    ) -> str | None:
+        """Why a part of a ticket is given up; None while it may be read later, with the error in `trouble`."""
+        if not error.retryable and not is_login_refused(error):
+            return error.message
+        _log.warning("part_unread", collector=self.name, part=identity, error=error.message)
+        since = self._unread_since.setdefault((record, identity), self._session.monotonic())
+        age, patience = timedelta(seconds=self._session.monotonic() - since), _AWAY_FOR
+        if isinstance(error, UntrustedAnswer):
+            created, patience = self._settings.times.read(item.text("created")), _DAMAGED_FOR
+            age = max(age, self._session.now() - created) if created else age
+        if age >= patience and not isinstance(error, NotBegun):
+            return error.message
+        trouble.append(error if error.retryable else self._refused(error))
+        return None
 
     def _file(self, record: str, item: Item) -> dict[str, Json]:
         """A file and what it holds, or why that is left out."""
-        about: dict[str, Json] = {"name": item.text("name"), "type": item.text("type"), "size": item.text("size")}
+        about = _about(item)
         told = {**_parts(item), "file": about}
         if not self._lists.has("file"):
             return {**told, "left_out": "rest.requests has no file"}
         if about["size"].isdecimal() and int(about["size"]) > self._settings.largest_file:
             return {**told, "left_out": f"more than {self._settings.largest_file} bytes"}
-        try:
-            content = self._lists.file(record, item)
-        except FarSideError as error:
-            return {**told, "left_out": error.message}
-        except UntrustedAnswer as error:
-            created = self._settings.times.read(item.text("created"))
-            if created is None or self._session.now() - created < _DAMAGED_FOR:
-                raise
-            return {**told, "left_out": error.message}
+        content = self._lists.file(record, item)
         whole = {"content": base64.b64encode(content).decode(), "sha256": hashlib.sha256(content).hexdigest()}
         return {**told, "file": {**about, **whole, "size": len(content)}}
 
@@ -308,6 +341,13 @@ def _identity(text: str) -> str:
     return f"{text[:100]}#{hashlib.sha256(text.encode()).hexdigest()}"
 
 
+def _about(item: Item) -> dict[str, Json]:
+    """What the portal says of a file."""
+    return {"name": item.text("name"), "type": item.text("type"), "size": item.text("size")}
+
+
 def _parts(item: Item) -> dict[str, Json]:
-    """What the portal told, and what the configuration read from it."""
+    """What the portal told, and what the configuration read from it; not the bytes of a file, which stand elsewhere."""
+    if item.parts.get("content") is not None:
+        return {name: value for name, value in item.parts.items() if value is not None and name != "content"}
     return {**{name: value for name, value in item.parts.items() if value is not None}, "told": item.told}

@@ -14,7 +14,7 @@ from bridge.connectors.rest.description import Call, RestSettings
 from bridge.connectors.rest.plan import Request, render
 from bridge.connectors.rest.session import Answer, Session
 from bridge.connectors.rest.templates import TemplateProblem, Values
-from bridge.domain.errors import ConfigurationError, UntrustedAnswer
+from bridge.domain.errors import ConfigurationError, FarSideError, UntrustedAnswer
 
 Json: TypeAlias = Any
 
@@ -80,7 +80,15 @@ class Lists:
         return self._whole("each_file", record, item)
 
     def file(self, record: str, item: Item) -> bytes:
-        """What a file holds. Raises `FarSideError` if it is too large."""
+        """What a file holds: what the list of files had of it, else what `file` fetches.
+
+        Raises `FarSideError` if it is too large.
+        """
+        if inline := item.text("content"):
+            content = _decoded(inline, self._session.desk)
+            if len(content) > self._settings.largest_file:
+                raise FarSideError(f"more than {self._settings.largest_file} bytes", desk=self._session.desk)
+            return content
         call = self._call("file")
         request = self._render(call, {"ticket": record, "item": _of(item)})
         # Base64 is a third longer than what it holds, and JSON stands around it.
@@ -88,11 +96,7 @@ class Lists:
         if "content" not in call.answer:
             return self._session.download(request, limit=limit)
         answer = self._session.read(request)
-        content = text_of(call.answer["content"].of(answer.payload))
-        try:
-            return base64.b64decode(content, validate=False)
-        except (binascii.Error, ValueError):
-            raise UntrustedAnswer("a file is not in base64", desk=self._session.desk) from None
+        return _decoded(text_of(call.answer["content"].of(answer.payload)), self._session.desk)
 
     def changed(self, since: datetime) -> tuple[list[Item], datetime | None]:
         """Tickets that have changed since an instant, and the portal's clock when that was asked."""
@@ -174,6 +178,13 @@ def is_private(item: Item) -> bool:
 def _of(item: Item) -> dict[str, Json]:
     """An item as templates see it."""
     return {**{name: value for name, value in item.parts.items() if value is not None}, "told": item.told}
+
+
+def _decoded(text: str, desk: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=False)
+    except (binascii.Error, ValueError):
+        raise UntrustedAnswer("a file is not in base64", desk=desk) from None
 
 
 def _listed(call: Call, answer: Answer) -> list[Item]:

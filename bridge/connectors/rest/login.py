@@ -15,8 +15,8 @@ import requests
 from bridge.connectors.rest.answers import text_of
 from bridge.connectors.rest.description import Auth, BasicAuth, ClientAuth, HeaderAuth, SessionAuth
 from bridge.connectors.rest.plan import Request, render
-from bridge.connectors.rest.session import Session, Signature, Signer, loaded
-from bridge.domain.errors import BridgeError, NotPermitted, OutcomeUnknown, TryLater
+from bridge.connectors.rest.session import LoginRefused, Session, Signature, Signer, loaded
+from bridge.domain.errors import BridgeError, OutcomeUnknown, TryLater
 
 _EARLY_SECONDS = 60.0
 _EARLY_SHARE = 0.1
@@ -143,12 +143,12 @@ class LoginSession(Renewed):
 
 def _refused(session: Session, status: int) -> BridgeError:
     remedy = "check rest.auth: the portal does not know this user or client"
-    return NotPermitted(f"{session.desk} refused the login ({status})", status=status, remedy=remedy, desk=session.desk)
+    return LoginRefused(f"{session.desk} refused the login ({status})", status=status, remedy=remedy, desk=session.desk)
 
 
 def _nothing(session: Session) -> BridgeError:
     remedy = "correct rest.auth: where the answer has the token"
-    return NotPermitted(f"the login at {session.desk} yields nothing", remedy=remedy, desk=session.desk)
+    return LoginRefused(f"the login at {session.desk} yields nothing", remedy=remedy, desk=session.desk)
 
 
 def _end(seconds: object, asked_at: float) -> float | None:

@@ -82,6 +82,11 @@ class RestReader:
 
     def _comment(self, start: Reading, told: Mapping[str, Json]) -> Reading:
         at = self._at(told, "created", start.at)
+        if "left_out" in told:
+            why, who = text_of(told.get("left_out")), start.sender or "Somebody"
+            text = f"{who} has written something in the ticket that cannot be read ({why}). Look at it there."
+            reasons = ("comment_left_out", why)
+            return replace(start, kind="review", verdict="quarantine", at=at, reasons=reasons, text=text)
         return with_words(replace(start, at=at, reasons=("portal_comment",)), _words(told.get("text")))
 
     def _status(self, start: Reading, told: Mapping[str, Json], known: Correspondence) -> Reading:

@@ -67,6 +67,12 @@ class Answer:
     at: datetime | None
 
 
+class LoginRefused(NotPermitted):
+    """The portal does not know this user or client, or its login yields nothing."""
+
+    code = "login_refused"
+
+
 class Signer:
     """What `Session` needs of a login; see `bridge.connectors.rest.login`."""
 
@@ -339,6 +345,11 @@ def loaded(content: bytes) -> Json:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         return None
+
+
+def is_login_refused(error: BridgeError) -> bool:
+    """Whether it is the bridge's login that was refused, and not what was asked for."""
+    return isinstance(error, LoginRefused) or (isinstance(error, NotPermitted) and error.status == 401)
 
 
 def _date(response: requests.Response) -> datetime | None:

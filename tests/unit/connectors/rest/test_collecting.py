@@ -11,7 +11,17 @@ from bridge.connectors.rest.collecting import RestCollector
 from bridge.connectors.rest.lists import Item, TooManyPages
 from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
 from bridge.domain.engagement import Engagement
-from bridge.domain.errors import BridgeError, FarSideError, NotFound, StoreUnavailable, TryLater, UntrustedAnswer
+from bridge.domain.errors import (
+    BridgeError,
+    ConfigurationError,
+    FarSideError,
+    NotBegun,
+    NotFound,
+    NotPermitted,
+    StoreUnavailable,
+    TryLater,
+    UntrustedAnswer,
+)
 from bridge.domain.ids import DeskName, EngagementId, Reference, SysId
 from bridge.ports import ToldEvent, TrailEvent
 from tests.unit.connectors.rest.describing import described
@@ -299,6 +309,89 @@ def test_a_file_whose_bytes_never_come_whole_is_left_out_in_the_end_and_says_why
     portal.stored["7"] = [{"id": "5", "name": "a.txt", "created": "2026-07-21T07:30:00Z"}]
     collector.collect(store.keep)
     assert store.items["file/7/5"]["left_out"] == "no base64"
+
+
+def refuse(portal, place, error):
+    """Let one kind of request fail."""
+
+    def fail(*_):
+        raise error
+
+    setattr(portal, place, fail)
+
+
+@pytest.fixture
+def solved(portal):
+    """A ticket with a comment and a file that was solved, and is looked at in each pass."""
+    portal.without.add("changes")
+    portal.tickets["7"]["status"] = "solved"
+    portal.said["7"] = [{"id": "1", "author": "jo", "public": True}]
+    portal.stored["7"] = [{"id": "5", "author": "jo", "name": "a.txt"}]
+    return portal
+
+
+STATUS = "status/7/solved/2026-07-21T08:00:00Z"
+PLACES = [("message", "comment/7/1", "file/7/5"), ("about_file", "file/7/5", "comment/7/1")]
+PLACES += [("file", "file/7/5", "comment/7/1"), ("files", "file/7/5", "comment/7/1")]
+
+
+@pytest.mark.parametrize("error", [NotFound("deleted meanwhile"), ConfigurationError("no such name")])
+@pytest.mark.parametrize("place,part,other", PLACES[:3])
+def test_a_part_that_cannot_be_read_for_good_is_left_out_and_said_to_be(
+    collector, store, solved, place, part, other, error
+):
+    refuse(solved, place, error)
+    assert passes(collector, store, solved, 2) == []
+    assert set(store.items) == {part, other, STATUS}
+    assert store.items[part]["left_out"] == error.message
+    assert "content" not in store.items[part].get("file", {})
+    assert store.items[STATUS]["ordered"] is (place != "message")
+
+
+@pytest.mark.parametrize("error", [*PASSING, NotPermitted("login refused", status=401)])
+@pytest.mark.parametrize("place,part,other", PLACES)
+def test_a_part_that_may_be_read_later_hides_nothing_else_and_is_told(
+    collector, store, solved, place, part, other, error
+):
+    kept = getattr(solved, place)
+    refuse(solved, place, error)
+    errors = passes(collector, store, solved, 2)
+    assert [told.retryable for told in errors] == [True, True]
+    assert set(store.items) == {other, STATUS}
+    assert store.items[STATUS]["ordered"] is (place != "message")
+    setattr(solved, place, kept)
+    assert passes(collector, store, solved, 1) == []
+    assert "left_out" not in store.items[part]
+
+
+def test_a_list_of_files_that_is_refused_hides_neither_comments_nor_the_status(collector, store, solved):
+    refuse(solved, "files", FarSideError("no right to see them"))
+    store.engagements = [engagement(), engagement("8")]
+    solved.tickets["8"] = NotFound("not there")
+    assert passes(collector, store, solved, 2) == []
+    assert set(store.items) == {"comment/7/1", STATUS, "unread/7", "gone/8"}
+
+
+@pytest.mark.parametrize("place,part,other", PLACES[:3])
+@pytest.mark.parametrize(
+    "error,hours", [(UntrustedAnswer("half of it"), 1), (TryLater("500"), 12), (NotPermitted("login", status=401), 12)]
+)
+def test_a_part_that_never_comes_is_left_out_in_the_end(collector, store, solved, place, part, other, error, hours):
+    refuse(solved, place, error)
+    assert len(passes(collector, store, solved, 1)) == 1
+    solved.time += hours * 3600 - 60
+    assert len(passes(collector, store, solved, 1)) == 1
+    assert part not in store.items
+    assert passes(collector, store, solved, 2) == []
+    assert store.items[part]["left_out"] == error.message
+
+
+def test_what_was_not_asked_for_in_our_own_time_is_never_left_out(collector, store, solved):
+    refuse(solved, "file", NotBegun("the calls of this minute are made"))
+    passes(collector, store, solved, 1)
+    solved.time += 100 * 3600
+    assert len(passes(collector, store, solved, 1)) == 1
+    assert "file/7/5" not in store.items
 
 
 def test_a_ticket_that_uses_up_the_time_of_a_pass_leaves_the_next_one_to_the_others(collector, store, portal):

@@ -81,6 +81,13 @@ def test_a_file_is_taken_with_its_hash_and_one_without_content_is_filed():
     assert left.attachments[0].missing == "too large"
 
 
+def test_a_comment_that_cannot_be_read_is_for_a_person():
+    reading = read(kind="comment", author="jo", left_out="not there", created="2026-07-21T08:00:00Z")
+    assert (reading.verdict, reading.reasons) == ("quarantine", ("comment_left_out", "not there"))
+    assert (reading.engagement, reading.at) == ("e", NOW - timedelta(hours=1))
+    assert reading.text == "jo has written something in the ticket that cannot be read (not there). Look at it there."
+
+
 @pytest.mark.parametrize("kind", ["gone", "moved", "unread"])
 def test_a_ticket_that_is_not_where_it_was_is_for_a_person(kind):
     reading = read(kind=kind, to="9", words="not found")
