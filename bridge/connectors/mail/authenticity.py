@@ -7,37 +7,25 @@ of which nothing is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 
 from bridge.connectors.mail import headers
 from bridge.connectors.mail.dkim import NotGood, SignedMail
-from bridge.connectors.mail.dmarc import Policy, policy_of
+from bridge.connectors.mail.dmarc import policy_of
 from bridge.connectors.mail.resolving import NamesAway, TextRecords
 from bridge.connectors.mail.sender import authentication, desk_of
 from bridge.connectors.mail.settings import MailSettings
+from bridge.connectors.mail.silences import NameSilent, PatientRecords
 from bridge.domain.ids import DeskName
 from bridge.ports import Authenticity, CheckResult, CheckStatus, Clock, Desks
 
 #: how long mails wait for a DNS that does not answer
 PATIENCE = timedelta(hours=1)
-#: how long a domain is not asked about again
-PAUSE = timedelta(seconds=30)
 _MOST_TRIED = 3
 _HEADER_BYTES = 1_000_000
-_MOST_SILENCES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class _Silence:
-    """Since when nothing is known about a domain, when it was asked about last, and what came of it."""
-
-    since: datetime
-    asked: datetime
-    error: NamesAway
 
 
 class SenderVerifier:
@@ -50,26 +38,19 @@ class SenderVerifier:
         }
         self._records = records
         self._clock = clock
-        self._silences: dict[str, _Silence] = {}
+        self._patient = {name: PatientRecords(records, clock) for name in self._domains}
 
     def verify(self, raw: bytes, received_at: datetime) -> Authenticity | None:
         """See `ports.Verifier.verify`. A mail that the configured server at the border has judged is left to it."""
         domain = self._asked_about(raw)
         if not domain:
             return None
-        now, silence = self._clock.now(), self._silences.get(domain)
-        if silence is not None and now < silence.asked + PAUSE:
-            return _unanswered(silence, now, received_at)
         try:
-            found = self._verified(raw, domain, received_at)
-        except NamesAway as error:
-            if len(self._silences) > _MOST_SILENCES:
-                self._silences.clear()
-            fresh = _Silence(silence.since if silence else now, now, error)
-            self._silences[domain] = fresh
-            return _unanswered(fresh, now, received_at)
-        self._silences.pop(domain, None)
-        return found
+            return self._verified(raw, domain, received_at)
+        except NameSilent as error:
+            if self._clock.now() < max(error.since, received_at) + PATIENCE:
+                raise
+            return Authenticity(reason=error.code)
 
     def _asked_about(self, raw: bytes) -> str:
         """The domain of the one From, if it is a desk's and nobody whom we trust has judged the mail."""
@@ -82,26 +63,10 @@ class SenderVerifier:
         return senders[0].rpartition("@")[2].rstrip(".")
 
     def _verified(self, raw: bytes, domain: str, at: datetime) -> Authenticity:
-        policy = policy_of(domain, self._records)
-        why = self._why_not(raw, domain, policy, at)
+        records = self._patient[min(desk_of(domain, self._domains))]
+        policy = policy_of(domain, records)
+        why = _why_not(raw, lambda signer: policy.aligned(signer, domain), records, at)
         return Authenticity(passed=not why, failed=bool(why) and policy.enforced, reason=why)
-
-    def _why_not(self, raw: bytes, domain: str, policy: Policy, at: datetime) -> str:
-        """Why no signature speaks for the domain; empty if one does."""
-        try:
-            signatures = list(SignedMail.of(raw).signatures())
-        except NotGood as error:
-            return f"dkim_{error}"
-        aligned = [one for one in signatures if policy.aligned(one.domain, domain)]
-        why = "dkim_not_aligned" if signatures else "dkim_not_signed"
-        for signature in aligned[:_MOST_TRIED]:
-            try:
-                signature.verify(self._records, at)
-            except NotGood as error:
-                why = f"dkim_{error}"
-            else:
-                return ""
-        return why
 
     def check(self) -> Iterator[CheckResult]:
         """Ask for the DMARC policy of every domain that speaks for a desk."""
@@ -116,8 +81,22 @@ class SenderVerifier:
             yield CheckResult(f"senders {domain}", CheckStatus.OK, f"DKIM is verified; by DMARC {wanted}")
 
 
-def _unanswered(silence: _Silence, now: datetime, received_at: datetime) -> Authenticity:
-    """Nothing is known; raises `NamesAway` as long as it is worth waiting."""
-    if now < max(silence.since, received_at) + PATIENCE:
-        raise silence.error
-    return Authenticity(reason=silence.error.code)
+def _why_not(raw: bytes, aligned: Callable[[str], bool], records: PatientRecords, at: datetime) -> str:
+    """Why no signature speaks for the domain; empty if one does. Raises `NameSilent` if one may and none does."""
+    try:
+        signatures = list(SignedMail.of(raw).signatures())
+    except NotGood as error:
+        return f"dkim_{error}"
+    why, silent = "dkim_not_aligned" if signatures else "dkim_not_signed", None
+    for signature in [one for one in signatures if aligned(one.domain)][:_MOST_TRIED]:
+        try:
+            signature.verify(records, at)
+        except NotGood as error:
+            why = f"dkim_{error}"
+        except NameSilent as error:
+            silent = error if silent is None or error.since > silent.since else silent
+        else:
+            return ""
+    if silent is not None:
+        raise silent
+    return why

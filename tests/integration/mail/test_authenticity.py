@@ -1,12 +1,14 @@
 """Who a mail is from, by its own signature and the DNS: a real name server on loopback, mails signed by dkimpy."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.connectors.mail.authenticity import PATIENCE, PAUSE, SenderVerifier
+from bridge.connectors.mail.authenticity import PATIENCE, SenderVerifier
 from bridge.connectors.mail.resolving import NamesAway, NameServers
+from bridge.connectors.mail.silences import MOST_NEW, PAUSE
 from bridge.ports import Authenticity, CheckStatus, Desks
 from tests.servers.dkim_signer import Signer
 from tests.servers.dns import name_server
@@ -169,6 +171,50 @@ def test_a_desk_whose_dns_is_away_holds_up_no_other(verifier, names, dcc):
     with pytest.raises(NamesAway):
         verifier.verify(dcc.signed(MAIL), AT)
     assert verifier.verify(MAIL.replace(b"desk@dcc", b"desk@ldso"), AT) == Authenticity(reason="dkim_not_signed")
+
+
+@pytest.fixture(scope="module")
+def lame():
+    """A key of the same domain, below name servers that are gone."""
+    return Signer("dcc.example", selector="old")
+
+
+def test_a_key_that_the_dns_does_not_tell_of_holds_up_its_own_mails_only(verifier, names, clock, dcc, lame):
+    names.broken.add(lame.name)
+    while clock.time < AT + PATIENCE:
+        with pytest.raises(NamesAway):
+            verifier.verify(lame.signed(MAIL), AT)
+        assert verifier.verify(dcc.signed(MAIL), AT) == PASSED
+        clock.time += timedelta(minutes=1)
+    assert verifier.verify(lame.signed(MAIL), AT) == Authenticity(reason="dns_away")
+    assert verifier.verify(dcc.signed(MAIL), AT) == PASSED
+
+
+def test_one_good_signature_is_enough_where_the_key_of_another_is_not_told(verifier, names, dcc, lame):
+    names.broken.add(lame.name)
+    assert verifier.verify(lame.signed(dcc.signed(MAIL)), AT) == PASSED
+    with pytest.raises(NamesAway):
+        verifier.verify(lame.signed(dcc.signed(MAIL).replace(b"s=july", b"s=june")), AT)
+
+
+def test_any_number_of_lame_keys_holds_up_no_known_one_and_a_new_one_for_a_while_only(verifier, names, clock, dcc):
+    names.broken.add("lame.dcc.example")
+    assert verifier.verify(dcc.signed(MAIL), AT) == PASSED
+    flood = [Signer("lame.dcc.example", f"x{number}", dcc.key).signed(MAIL) for number in range(4 * MOST_NEW)]
+    new = Signer("dcc.example", "august", dcc.key)
+    new.publish(names)
+    found = set()
+    while PASSED not in found:
+        assert clock.time < AT + PATIENCE / 6
+        before = len(names.asked)
+        for raw in flood:
+            with pytest.raises(NamesAway):
+                verifier.verify(raw, AT)
+        assert len(set(names.asked[before:])) <= 2 * MOST_NEW, "the time for them is bounded"
+        assert verifier.verify(dcc.signed(MAIL), AT) == PASSED
+        with suppress(NamesAway):
+            found.add(verifier.verify(new.signed(MAIL), AT))
+        clock.time += PAUSE
 
 
 def test_answers_are_kept_for_as_long_as_they_say(verifier, names, dcc):
