@@ -7,7 +7,7 @@ the first case is engaged.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from bridge.configuration.secrecy import SecretSource
 from bridge.configuration.written import WrongValue
 from bridge.connectors.rest.answers import Path as Expression
 from bridge.connectors.rest.answers import PathProblem
-from bridge.connectors.rest.description import RestSettings
+from bridge.connectors.rest.description import Call, RestSettings
 from bridge.connectors.rest.plan import file_values, message_values
 from bridge.connectors.rest.templates import Leaf, TemplateProblem, compiled, leaves
 from bridge.domain.facts import MessageKind
@@ -239,6 +239,7 @@ def _check_rendered(model: RestModel, place: _Place) -> Iterator[Problem]:
     """Render everything once, and see that what is written can be found again."""
     settings = build_rest(model, fetch_secret)
     values = _sample(settings)
+    yield from _check_opening(settings.requests["open"], place.below("requests", "open"))
     for name in model.requests:
         calls = settings.requests[name]
         texts: list[str] = []
@@ -260,6 +261,28 @@ def _check_rendered(model: RestModel, place: _Place) -> Iterator[Problem]:
             yield place.below("requests", name).problem(
                 f"{name}: nothing in it names the message, so that it could not be found again", f"use {need} in it"
             )
+
+
+def _check_opening(calls: Sequence[Call], place: _Place) -> Iterator[Problem]:
+    """A ticket that is found counts as opened: whatever came after the request that makes it might never be done.
+
+    Which one that is nobody says; it is none that names the reference and is not the last, or is made known by `kept`.
+    """
+    *before, last = calls
+    early = [call for call in before if call.method != "GET"]
+    named = any("reference" in leaf.names | leaf.members("message") or "mark" in leaf.names for leaf in _leaves(early))
+    if last.method == "GET" or named or (early and "kept" in last.path.names):
+        yield place.problem(
+            "open: what comes after the request that makes the ticket is not done where its answer is lost",
+            "let that request be the last, and do the rest in it",
+        )
+
+
+def _leaves(calls: Iterable[Call]) -> list[Leaf]:
+    parts = [
+        [call.path, dict(call.query), dict(call.headers), call.body.content if call.body else None] for call in calls
+    ]
+    return leaves(parts)
 
 
 def _sample(settings: RestSettings) -> dict[str, Any]:

@@ -188,11 +188,19 @@ class Sending:
         """Make the requests of a step; for `open` the ticket that it made."""
         known: dict[str, Json] = {TICKET: record} if record else {}
         payload: Json = None
+        wrote = False
         for place, call in enumerate(step["calls"]):
-            if self._session.monotonic() + self._settings.timeout > until and (number or place):
-                raise NotBegun("the rest of the message would take too long now", retry_after=1.0)
             request = revealed(call, plan.told["hidden"], known)
-            payload = self._made(plan, request, call, f"{number}.{place}")
+            try:
+                if number or place:
+                    self._in_time(until)
+                payload = self._made(plan, request, call, f"{number}.{place}")
+            except NotBegun as error:
+                if not wrote:
+                    raise
+                what = f"only a part of one thing was done: {error.message}"
+                raise OutcomeUnknown(what, remedy="it is asked for again", desk=self._session.desk) from None
+            wrote = wrote or request.method != "GET"
             known |= _kept(call, payload)
         if step["do"] != "open":
             return None
@@ -202,6 +210,11 @@ class Sending:
                 f"{self._session.desk} does not say which ticket it made", remedy="ask whether it was carried out"
             )
         return Item({name: value for name, value in known.items() if name != TICKET}, payload)
+
+    def _in_time(self, until: float) -> None:
+        """Raises `NotBegun` where another request might take longer than this attempt may."""
+        if self._session.monotonic() + self._settings.timeout > until:
+            raise NotBegun("the rest of the message would take too long now", retry_after=1.0)
 
     def _made(self, plan: Plan, request: Request, call: Mapping[str, Json], place: str) -> Json:
         if request.method == "GET":

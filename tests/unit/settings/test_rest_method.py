@@ -154,6 +154,45 @@ MISTAKES = {
         "add name:",
         0,
     ),
+    "something after the ticket is made": (
+        """          method: POST
+          path: tickets
+          body: {json: {title: "{{ reference }}", text: "{{ body }}"}}
+          answer: {id: id}
+        message""",
+        """          - {method: POST, path: tickets, body: {json: {text: "{{ body }}"}}, keep: {id: id}}
+          - {method: PUT, path: "tickets/{{ kept.id }}", body: {json: {title: "{{ reference }}"}}, answer: {id: id}}
+        message""",
+        "after the request that makes the ticket",
+        "be the last",
+        None,
+    ),
+    "a link that is made after the ticket": (
+        """          method: POST
+          path: tickets
+          body: {json: {title: "{{ reference }}", text: "{{ body }}"}}
+          answer: {id: id}
+        message""",
+        """          - {method: POST, path: tickets, body: {json: {title: "{{ message.reference }}"}}, keep: {id: id}}
+          - {method: POST, path: links, body: {json: {to: "{{ kept.id }}"}}, answer: {id: id}}
+        message""",
+        "after the request that makes the ticket",
+        "be the last",
+        None,
+    ),
+    "a reading after the ticket is made": (
+        """          method: POST
+          path: tickets
+          body: {json: {title: "{{ reference }}", text: "{{ body }}"}}
+          answer: {id: id}
+        message""",
+        """          - {method: POST, path: tickets, body: {json: {text: "{{ body }}"}}}
+          - {path: tickets, query: {q: "{{ reference }}"}, answer: {id: id}}
+        message""",
+        "after the request that makes the ticket",
+        "be the last",
+        None,
+    ),
     "a zone that there is none of": (
         "      statuses:",
         "      zone: Mars/Base\n      statuses:",

@@ -10,7 +10,7 @@ from bridge.connectors.rest.plan import mark_of, planned
 from bridge.connectors.rest.sending import Sending
 from bridge.connectors.rest.session import Answer
 from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
-from bridge.domain.errors import FarSideError, NotBegun, NotFound, OutcomeUnknown, TryLater
+from bridge.domain.errors import BridgeError, FarSideError, NotBegun, NotFound, OutcomeUnknown, TryLater
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName
 from bridge.ports import File, Frozen
@@ -191,6 +191,30 @@ def test_what_would_take_too_long_is_not_begun(portal):
     with pytest.raises(NotBegun):
         Sending(portal, portal, within=40).send(frozen(portal, files=(FILE,)), 1)
     assert paths(portal) == ["tickets"]
+
+
+def in_two_requests(first):
+    """A message that is a request, and a second one that puts it in its place."""
+    second = call("PUT", "tickets/{{ ticket }}/newest", {"note": "{{ kept.note }}"})
+    settings = described()
+    return replace(settings, requests={**settings.requests, "message": (first, second)})
+
+
+@pytest.mark.parametrize("how", ["slow", "no turn"])
+@pytest.mark.parametrize(
+    "first,error",
+    [(call("POST", "notes", {"text": "{{ body }}"}), OutcomeUnknown), (call("GET", "notes"), NotBegun)],
+)
+def test_a_step_of_which_a_part_was_done_was_begun(first, error, how):
+    portal = Portal(settings=in_two_requests(first))
+    portal.read = portal.write
+    if how == "slow":
+        portal.slow = 25.0
+    else:
+        portal.faults = [None, NotBegun("the calls of this minute are made")]
+    with pytest.raises(BridgeError) as raised:
+        Sending(portal, portal, within=40).send(frozen(portal, kind=MessageKind.TEXT, desk_record="7"), 1)
+    assert type(raised.value) is error
 
 
 def test_what_a_restored_store_never_wrote_down_is_found_by_its_references(portal):
