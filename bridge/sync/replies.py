@@ -185,6 +185,9 @@ def _newer_status(reading: Reading, engagement: Engagement) -> Reading:
         why = "status_unchanged"
     elif reading.at and engagement.desk_status_at and reading.at < engagement.desk_status_at:
         why = "status_older"
+    elif reading.report is ReportKind.RECEIVED and engagement.received_at is not None:
+        # That it is there was known when it was sent.
+        return replace(reading, report=None, reasons=(*reading.reasons, "received_already"))
     else:
         return reading
     return replace(reading, verdict="file", report=None, desk_status="", reasons=(*reading.reasons, why))

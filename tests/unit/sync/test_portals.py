@@ -214,3 +214,13 @@ def test_a_message_on_which_the_portal_breaks_each_time_becomes_a_persons_matter
     assert 100_000 - len(portal.faults) == world.around.timing.most_repeats
     assert "dead_letter" in world.alerts.codes()
     assert len(portal.received) == 1
+
+
+def test_the_first_status_of_a_record_that_we_made_tells_nothing_new(world, portal):
+    world.engaged()
+    world.cycle()
+    before = world.notes()
+    portal.says("received", status="new")
+    world.cycle(2)
+    assert world.notes() == before
+    assert world.engagement().desk_status == "new"
