@@ -205,8 +205,14 @@ class Session:
     def _address(self, path: str) -> str:
         """A path behind the portal's address, or from its root; no other host is asked: it would learn our secrets."""
         base = f"{self.settings.url}/"
-        address = urljoin(base, path) if "://" in path or path.startswith("/") else base + path
-        if urlsplit(address)[:2] != urlsplit(base)[:2]:
+        try:
+            address = urljoin(base, path) if "://" in path or path.startswith("/") else base + path
+            host = urlsplit(address)[:2]
+        except ValueError:
+            raise UntrustedAnswer(
+                f"{self.desk} names an address that is none", remedy="tell the desk, or use another kind of paging"
+            ) from None
+        if host != urlsplit(base)[:2]:
             raise UntrustedAnswer(
                 f"{self.desk} names an address of another host", remedy="tell the desk, or use another kind of paging"
             )
