@@ -13,7 +13,7 @@ import orjson
 from bridge.connectors.rest.answers import Path, text_of
 from bridge.connectors.rest.lists import Item, Lists
 from bridge.connectors.rest.plan import TICKET, Request, mark_of, revealed
-from bridge.connectors.rest.session import Session
+from bridge.connectors.rest.session import Session, is_login_refused
 from bridge.connectors.rest.templates import TemplateProblem
 from bridge.domain.delivery import Delivery, DeliveryStatus, Receipt
 from bridge.domain.errors import BridgeError, FarSideError, NotBegun, NotFound, OutcomeUnknown, TryLater
@@ -83,6 +83,8 @@ class Sending:
                 except FarSideError as error:
                     if step["do"] != "attachment":
                         raise
+                    if is_login_refused(error):
+                        raise self._later(error) from None
                     refused[str(step["proof"]["name"])] = error.message
             ticket = found or ticket
         receipt = self._receipt(plan.told["kind"], ticket)
@@ -210,6 +212,10 @@ class Sending:
                 f"{self._session.desk} does not say which ticket it made", remedy="ask whether it was carried out"
             )
         return Item({name: value for name, value in known.items() if name != TICKET}, payload)
+
+    def _later(self, refused: BridgeError) -> TryLater:
+        """A login that ends while files are sent refuses none of them; the next attempt sends what is missing."""
+        return TryLater(refused.message, remedy=refused.remedy, desk=self._session.desk)
 
     def _in_time(self, until: float) -> None:
         """Raises `NotBegun` where another request might take longer than this attempt may."""

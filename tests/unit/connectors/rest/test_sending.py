@@ -8,9 +8,9 @@ import pytest
 from bridge.connectors.rest.lists import Item
 from bridge.connectors.rest.plan import mark_of, planned
 from bridge.connectors.rest.sending import Sending
-from bridge.connectors.rest.session import Answer
+from bridge.connectors.rest.session import Answer, LoginRefused
 from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
-from bridge.domain.errors import BridgeError, FarSideError, NotBegun, NotFound, OutcomeUnknown, TryLater
+from bridge.domain.errors import BridgeError, FarSideError, NotBegun, NotFound, NotPermitted, OutcomeUnknown, TryLater
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName
 from bridge.ports import File, Frozen
@@ -142,6 +142,31 @@ def test_a_file_that_may_be_taken_later_is_not_left_out(portal, error):
     portal.faults = [None, error]
     with pytest.raises(type(error)):
         Sending(portal, portal, within=40).send(frozen(portal, files=(FILE,)), 1)
+
+
+@pytest.mark.parametrize(
+    "error", [NotPermitted("portal refused the login (401)", status=401), LoginRefused("no token", status=400)]
+)
+def test_a_login_that_is_refused_between_files_refuses_no_file(portal, error):
+    portal.faults = [None, error]
+    sending = Sending(portal, portal, within=40)
+    with pytest.raises(TryLater, match=str(error.message.split()[0])):
+        sending.send(frozen(portal, files=(FILE,)), 1)
+    portal.tickets, portal.made = ["7"], []
+    assert "files_refused" not in sending.send(frozen(portal, files=(FILE,)), 2).detail
+    assert paths(portal) == ["tickets/7/files"]
+
+
+def test_a_file_for_which_the_right_is_missing_is_refused(portal):
+    portal.faults = [None, NotPermitted("no right to add files", status=403)]
+    receipt = Sending(portal, portal, within=40).send(frozen(portal, files=(FILE,)), 1)
+    assert receipt.detail["files_refused"] == {"a.txt": "no right to add files"}
+
+
+def test_a_login_that_is_refused_before_anything_is_said_is_for_a_person(portal):
+    portal.faults = [LoginRefused("no token", status=400)]
+    with pytest.raises(LoginRefused):
+        Sending(portal, portal, within=40).send(frozen(portal), 1)
 
 
 def test_a_refusal_of_what_is_said_is_a_refusal_of_the_message(portal):
