@@ -1,8 +1,8 @@
 """Collecting from a portal: what people there have done to the tickets of our engagements.
 
-Each thing is handed over once, under an identity that does not change: a status with the time it was given, a comment
-and a file by what the portal names them, a ticket that is gone. A pass ends when its time is over; what is left is the
-next one's.
+Each thing is handed over once, under an identity that does not change: a status with the time it was given, or the
+status that it follows; a comment and a file by what the portal names them; a ticket that is gone. A pass ends when its
+time is over; what is left is the next one's.
 """
 
 from __future__ import annotations
@@ -305,7 +305,8 @@ class RestCollector:
         if ours:
             yield self._item("status", record, {**told, "ours": True}, ours)
         elif status in self._settings.statuses:
-            yield self._item("status", record, told, f"status/{record}/{status}/{updated}")
+            when = updated or _after(engagement)
+            yield self._item("status", record, told, f"status/{record}/{status}/{when}")
         else:
             # Nobody said what it means: a person is asked once, not at every change of the ticket.
             yield self._item("status", record, told, f"status/{record}/{status}")
@@ -339,6 +340,12 @@ def _identity(text: str) -> str:
     if len(text) <= _LONGEST_IDENTITY:
         return text
     return f"{text[:100]}#{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _after(engagement: Engagement) -> str:
+    """What tells a status that is given again from the first time, where nobody says when it was given."""
+    since = engagement.desk_status_at
+    return f"after/{engagement.desk_status}/{since.astimezone(UTC).isoformat() if since else ''}"
 
 
 def _about(item: Item) -> dict[str, Json]:

@@ -481,6 +481,18 @@ def test_a_status_that_we_set_and_nobody_saw_is_the_desks_after_another_one(coll
     assert store.items["status/7/open/2"]["ours"] is False
 
 
+def test_a_status_given_again_is_told_again_though_nobody_says_when_it_was_given(collector, store, portal):
+    portal.without.add("changes")
+    taken = {}
+    for number, status in enumerate(("solved", "open", "solved", "open", "solved")):
+        portal.tickets["7"] = {"id": "7", "status": status}
+        store.engagements = [engagement(**taken)]
+        passes(collector, store, portal, 2)
+        assert len(store.items) == number + 1
+        taken = {"desk_status": status, "desk_status_at": NOW + timedelta(minutes=number)}
+    assert [told["status"] for told in store.items.values()] == ["solved", "open", "solved", "open", "solved"]
+
+
 def test_a_status_that_nobody_explained_is_told_once_however_often_the_ticket_changes(collector, store, portal):
     portal.without.add("changes")
     for updated in ("1", "2"):
