@@ -7,6 +7,7 @@ people can hold, until it is known.
 from __future__ import annotations
 
 import base64
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -216,9 +217,10 @@ def _replaced(content: Json, words: Mapping[str, Json]) -> Json:
         case str():
             if content in words:
                 return words[content]
-            for word, value in words.items():
-                content = content.replace(word, str(value))
-            return content
+            # Of two words one may begin like the other, and what an answer told holds none of ours.
+            longest_first = sorted(words, key=len, reverse=True)
+            known = "|".join(re.escape(word) for word in longest_first)
+            return re.sub(known, lambda found: str(words[found[0]]), content) if known else content
         case Mapping():
             return {key: _replaced(one, words) for key, one in content.items()}
         case list():

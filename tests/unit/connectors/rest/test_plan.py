@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -68,6 +69,26 @@ def test_what_an_answer_keeps_is_used_by_the_next_request_in_its_own_kind():
     calls = told["steps"][0]["calls"]
     assert calls[0]["keep"] == {"n": "id"}
     assert revealed(calls[1], told["hidden"], {"n": 12}).body == {"json": {"notes": [12], "as": "note 12"}}
+
+
+@pytest.mark.parametrize("names", [("upload", "upload_token"), ("upload_token", "upload")])
+def test_a_name_that_begins_like_another_stands_for_its_own_value(names):
+    settings = described()
+    leaf = "{{ kept.upload }}/{{ kept.upload_token }}/{{ url }}"
+    second = Call(
+        "POST",
+        Leaf(f"x/{leaf}", quoted=True),
+        {"q": Leaf(leaf)},
+        {"H": Leaf(leaf)},
+        Body("json", compiled({"a": leaf})),
+    )
+    settings = replace(settings, requests={**settings.requests, "message": (second,)})
+    told = plan(outbound(kind=MessageKind.TEXT, desk_record="7"), settings)
+    values = {"upload": "U 1", "upload_token": f"{told['hidden']}upload_"}
+    request = revealed(told["steps"][0]["calls"][0], told["hidden"], {name: values[name] for name in names})
+    assert request.path.startswith(f"x/U%201/{values['upload_token']}/")
+    for text in (request.query["q"], request.headers["H"], request.body["json"]["a"]):
+        assert text == f"U 1/{values['upload_token']}/{settings.url}"
 
 
 @given(st.text())
