@@ -32,6 +32,8 @@ from bridge.ports import Authenticity, Correspondence, Desks, MailKind, ReadAtta
 _log = structlog.get_logger(__name__)
 #: clocks differ by less: a Date this little before the opening, or the last report, is the error of one
 _SKEW = timedelta(minutes=15)
+#: A Date tells whole seconds: what it says may be almost so much later.
+_RESOLUTION = timedelta(seconds=1)
 #: a mail server's clock is nearer to ours, but its times of arrival are whole seconds (RFC 9051, 2.3.3)
 _ARRIVAL = timedelta(minutes=1)
 _TOO_GRAVE_FOR_DOUBT = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
@@ -294,13 +296,14 @@ def _order(date: datetime | None, received_at: datetime, engagement: Engagement)
     """When the desk said it, and whether that can be ordered: nobody answers before they were asked.
 
     A Date that lies behind the last report by no more than clocks differ says nothing either if the mail came after it.
+    One a little before the engagement is of a slower clock: what is certain is that the desk was asked by then.
     """
     at = _earlier(date, received_at)
     if _contradicts_arrival(at, received_at, engagement):
         return received_at, False
-    if at >= engagement.opened_at:
-        return at, True
-    return received_at, at >= engagement.opened_at - _SKEW
+    if at >= engagement.opened_at - _SKEW:
+        return max(at, engagement.opened_at), True
+    return received_at, False
 
 
 def _contradicts_arrival(at: datetime, received_at: datetime, engagement: Engagement) -> bool:
@@ -309,4 +312,4 @@ def _contradicts_arrival(at: datetime, received_at: datetime, engagement: Engage
     The report may have come by a link, told by our clock, or from another of the desk's machines.
     """
     last = engagement.last_report_at
-    return last is not None and last - _SKEW < at < last <= received_at + _ARRIVAL
+    return last is not None and last - _SKEW < at <= last - _RESOLUTION and last <= received_at + _ARRIVAL
