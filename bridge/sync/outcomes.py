@@ -6,6 +6,7 @@ counted against it; so many in a row and it is left alone for a while.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -146,7 +147,7 @@ class Outcomes:
         """
         with self._around.store.reading() as tx:
             times = tx.ended_so(claim.delivery.id, _ABSENT) + 1
-        if claim.attempt >= self._around.timing.most_attempts or times >= self._most_absences(claim):
+        if times >= self._most_absences(claim):
             self.dead(claim, performer, report, f"given up: not there after {times} attempts of unknown end")
             return
 
@@ -156,9 +157,16 @@ class Outcomes:
 
         until_settled(self._around, settle)
 
-    def _most_absences(self, claim: Claim) -> int:
+    def _most_absences(self, claim: Claim) -> float:
         timing = self._around.timing
-        return timing.most_repeats if claim.delivery.kind is DeliveryKind.MESSAGE else timing.most_attempts
+        match claim.delivery.kind:
+            case DeliveryKind.MESSAGE:
+                return timing.most_repeats
+            case DeliveryKind.FILE:
+                # Whoever stores files has a limit of its own.
+                return math.inf
+            case _:
+                return timing.most_attempts
 
     def later(
         self, claim: Claim, performer: Performer, report: DispatchReport, error: TryLater, *, blame: bool = True
