@@ -121,6 +121,8 @@ def mail_figures(mails: Mailing) -> dict[str, Any]:
         "memory_mb": {side: round(max(turn[side].memory for turn in mails.turns), 1) for side in sides},
         "collecting_seconds": round(mails.median_of(mailing.BRIDGE, lambda one: one.collecting), 2),
         "applying_seconds": round(mails.median_of(mailing.BRIDGE, lambda one: one.applying), 2),
+        "reading_seconds": round(mails.median_of(mailing.BRIDGE, lambda one: one.reading), 2),
+        "read_to": {side: round(mails.read_ratio(side), 3) for side in sides if side != mailing.BRIDGE},
         "each": [{side: asdict(taken) for side, taken in turn.items()} for turn in mails.turns],
     }
 
@@ -203,6 +205,7 @@ def _mail_rows(mails: dict[str, Any]) -> Iterator[Row]:
         yield f"  {side}", f"{rate:,}", f"mails/s{f', {became}' if side == mailing.BRIDGE else ''}"
     for side, ratio in mails["bridge_to"].items():
         yield f"  bridge : {side}", f"{ratio:.2f}", _aim(ratio, round(AIM_MAILS, 2)) if side == mailing.BARE else ""
+    yield f"  bridge, not yet deciding : {mailing.BARE}", f"{mails['read_to'][mailing.BARE]:.2f}", "fetched, kept, read"
     for side, memory in mails["memory_mb"].items():
         yield f"  peak memory: {side}", f"{memory:.0f}", _memory(memory) if side == mailing.BRIDGE else "MB"
 

@@ -48,6 +48,8 @@ class Reading:
     #: seconds; the bridge's alone
     collecting: float = 0.0
     applying: float = 0.0
+    #: seconds of reading alone, once more and beside the rest: whose the mails are, and what they say
+    reading: float = 0.0
     #: what became of the mails; the bridge's alone
     states: Mapping[str, int] = field(default_factory=dict)
 
@@ -69,6 +71,11 @@ class Mailing:
     def median_of(self, side: str, figure: Callable[[Reading], float]) -> float:
         """The median of one side's figure over the turns."""
         return statistics.median(figure(turn[side]) for turn in self.turns)
+
+    def read_ratio(self, other: str) -> float:
+        """The same of collecting and reading alone, without deciding."""
+        rates = [(turn[BRIDGE].mails / (turn[BRIDGE].collecting + turn[BRIDGE].reading), turn) for turn in self.turns]
+        return statistics.median(rate / turn[other].rate for rate, turn in rates)
 
     def ratio(self, other: str) -> float:
         """How many times as many mails a second the bridge reads as another; taken within each turn."""
