@@ -18,12 +18,13 @@ from typing import Any
 
 import structlog
 
+from bridge.connectors.portals.patience import patience_with
 from bridge.connectors.portals.reading import beside_commands, sets_status, with_words
-from bridge.connectors.portals.statuses import set_by_us
+from bridge.connectors.portals.statuses import is_resolved_already, set_by_us
 from bridge.domain.case import Case, format_time, parse_time
 from bridge.domain.contacts import ServiceNowContact
-from bridge.domain.engagement import Engagement, State
-from bridge.domain.errors import BridgeError, UntrustedAnswer
+from bridge.domain.engagement import Engagement
+from bridge.domain.errors import BridgeError
 from bridge.domain.facts import MessageKind, ReportKind
 from bridge.domain.ids import DeskName, Reference, SysId
 from bridge.mapping.marks import mark_in
@@ -47,14 +48,8 @@ _log = structlog.get_logger(__name__)
 _FOLLOWED_FOR = timedelta(days=30)
 _BACK = timedelta(days=1)
 _BATCH = 100
-#: a file whose bytes are not what its row says, or that is not handed out, is asked for until it is so old; then people
-#: are told that it is left out, before it is older than what is looked back for
-_DAMAGED_FOR = timedelta(hours=1)
-_AWAY_FOR = timedelta(hours=12)
 #: people at the desk write as themselves; these are the platform's own
 _MACHINES = frozenset({"system", "guest"})
-#: a state that repeats what is known already says nothing new
-_RESOLVED_ALREADY = frozenset({State.RESOLUTION_REPORTED, State.CONFIRMED, State.WITHDRAWN, State.DECLINED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +97,9 @@ class RecordCollector:
         trouble: list[BridgeError] = []
         for first in range(0, len(followed), _BATCH):
             batch = followed[first : first + _BATCH]
-            found = itertools.chain(self._entries(batch, since, now), self._files(batch, since, now, trouble))
+            found = itertools.chain(
+                self._entries(self._journal(batch, since), now), self._files(batch, since, now, trouble)
+            )
             yield from (item for item in found if item.identity not in received)
         if trouble:
             raise trouble[0]
@@ -119,12 +116,9 @@ class RecordCollector:
 
         `looked` is when the last whole pass began, by their clock.
         """
-        commanded: set[SysId] = set()
-        for item in self._entries(engagements, since, now):
-            told = json.loads(item.raw)
-            if told["kind"] == "entry" and self._commands(told, looked):
-                commanded.add(SysId(told["record"]))
-            yield item
+        entries = self._journal(engagements, since)
+        commanded = {entry.case for entry in entries if self._commands(entry, looked)}
+        yield from self._entries(entries, now)
         yield from self._files(engagements, since, now, trouble)
         by_record = _by_record(engagements)
         records = {case.sys_id: case for case in self.client.read_many(self.contact.table, list(by_record))}
@@ -147,9 +141,11 @@ class RecordCollector:
         when = f"{record.mod_count}/" if _is_agreed(record, self.contact) else ""
         return self._item(f"{record.sys_id}/{when}{status}", "state", told, now)
 
-    def _entries(self, engagements: Sequence[Engagement], since: datetime, now: datetime) -> Iterator[RawItem]:
-        sys_ids = list(_by_record(engagements))
-        entries = [entry for entry in self.client.journals(sys_ids, since) if entry.element in self.contact.reads]
+    def _journal(self, engagements: Sequence[Engagement], since: datetime) -> list[JournalEntry]:
+        entries = self.client.journals(list(_by_record(engagements)), since)
+        return [entry for entry in entries if entry.element in self.contact.reads]
+
+    def _entries(self, entries: Sequence[JournalEntry], now: datetime) -> Iterator[RawItem]:
         # The platform counts in seconds: which of two came first, nobody knows.
         at_once = Counter((entry.case, entry.created_on) for entry in entries)
         for entry in entries:
@@ -175,10 +171,10 @@ class RecordCollector:
                 continue
             yield self._item(file.sys_id, "file", told, now)
 
-    def _commands(self, told: Mapping[str, Any], looked: datetime | None) -> bool:
+    def _commands(self, entry: JournalEntry, looked: datetime | None) -> bool:
         """Whether somebody there has given a command since the last look."""
-        is_new = looked is None or parse_time(told["at"]) >= looked.replace(microsecond=0)
-        return is_new and told["author"] != self.contact.user and sets_status(told["text"])
+        is_new = looked is None or entry.created_on >= looked.replace(microsecond=0)
+        return is_new and entry.author != self.contact.user and sets_status(entry.text)
 
     def _file(self, file: AttachmentEntry, now: datetime) -> dict[str, Any]:
         """A file with its bytes, or why they are left out. Raises what may pass, until the file is old enough."""
@@ -189,8 +185,8 @@ class RecordCollector:
         try:
             content = self.client.download(file, self.contact.largest_file)
         except BridgeError as error:
-            patience = _DAMAGED_FOR if isinstance(error, UntrustedAnswer) else _AWAY_FOR
-            if error.retryable and now - file.created_on < patience:
+            # Left out before it is older than what is looked back for.
+            if error.retryable and now - file.created_on < patience_with(error):
                 raise
             return {**told, "file": about, "left_out": error.message}
         return {**told, "file": {**about, "content": base64.b64encode(content).decode()}}
@@ -249,8 +245,7 @@ def _read_state(start: Reading, told: Mapping[str, Any], known: Correspondence, 
         report = contact.reports(told["state"], told["hold_reason"])
     except KeyError:
         return replace(reading, kind="review", verdict="quarantine", reasons=("state_not_agreed", status))
-    engagement = known.engagement(start.engagement) if start.engagement else None
-    if report is ReportKind.RESOLVED and engagement is not None and engagement.state in _RESOLVED_ALREADY:
+    if is_resolved_already(report, start.engagement, known):
         # Resolved becomes closed after some days by itself.
         return replace(reading, reasons=("resolved_already",))
     automatic = report is ReportKind.RECEIVED

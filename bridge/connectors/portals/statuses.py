@@ -1,13 +1,22 @@
-"""Which statuses of a desk's record are our own doing."""
+"""Which statuses of a desk's record are our own doing, and which say nothing new."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
-from bridge.domain.engagement import Engagement
-from bridge.domain.facts import MessageKind
-from bridge.ports import Transaction
+from bridge.domain.engagement import Engagement, State
+from bridge.domain.facts import MessageKind, ReportKind
+from bridge.domain.ids import EngagementId
+from bridge.ports import Correspondence, Transaction
+
+_RESOLVED_ALREADY = frozenset({State.RESOLUTION_REPORTED, State.CONFIRMED, State.WITHDRAWN, State.DECLINED})
+
+
+def is_resolved_already(report: ReportKind | None, engagement: EngagementId | None, known: Correspondence) -> bool:
+    """Whether a resolution that a status reports is known: resolved becomes closed by itself after some days."""
+    found = known.engagement(engagement) if report is ReportKind.RESOLVED and engagement else None
+    return found is not None and found.state in _RESOLVED_ALREADY
 
 
 def set_by_us(tx: Transaction, engagement: Engagement, sets: Callable[[MessageKind], bool]) -> Delivery | None:

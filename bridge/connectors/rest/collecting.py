@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import orjson
 import structlog
 
+from bridge.connectors.portals.patience import patience_with
 from bridge.connectors.portals.reading import sets_status
 from bridge.connectors.portals.statuses import set_by_us
 from bridge.connectors.rest.answers import text_of
@@ -46,10 +47,6 @@ _log = structlog.get_logger(__name__)
 _AFTERWARDS = timedelta(days=14)
 #: tickets in a row that cannot be read: the portal is away
 _ENOUGH = 3
-#: what never comes whole is asked for until it is so old, what is not handed out until so long after it was asked for
-#: first; then people are told that it is left out
-_DAMAGED_FOR = timedelta(hours=1)
-_AWAY_FOR = timedelta(hours=12)
 
 
 class RestCollector:
@@ -274,11 +271,11 @@ class RestCollector:
             return error.message
         _log.warning("part_unread", collector=self.name, part=identity, error=error.message)
         since = self._unread_since.setdefault((record, identity), self._session.monotonic())
-        age, patience = timedelta(seconds=self._session.monotonic() - since), _AWAY_FOR
+        age = timedelta(seconds=self._session.monotonic() - since)
         if isinstance(error, UntrustedAnswer):
-            created, patience = self._settings.times.read(item.text("created")), _DAMAGED_FOR
+            created = self._settings.times.read(item.text("created"))
             age = max(age, self._session.now() - created) if created else age
-        if age >= patience and not isinstance(error, NotBegun):
+        if age >= patience_with(error) and not isinstance(error, NotBegun):
             return error.message
         trouble.append(error if error.retryable else self._refused(error))
         return None

@@ -11,10 +11,10 @@ import orjson
 import structlog
 
 from bridge.connectors.portals.reading import beside_commands, with_words
+from bridge.connectors.portals.statuses import is_resolved_already
 from bridge.connectors.rest.answers import text_of
 from bridge.connectors.rest.description import RestSettings
 from bridge.connectors.rest.lists import Item
-from bridge.domain.engagement import State
 from bridge.domain.errors import BridgeError
 from bridge.domain.facts import ReportKind
 from bridge.domain.ids import DeskName
@@ -23,8 +23,6 @@ from bridge.ports import Correspondence, ReadAttachment, Reading
 
 Json: TypeAlias = Any
 
-#: a status that repeats what is known already says nothing new
-_RESOLVED_ALREADY = frozenset({State.RESOLUTION_REPORTED, State.CONFIRMED, State.WITHDRAWN, State.DECLINED})
 _LOST = {
     "gone": "The ticket is gone.",
     "moved": "The ticket was merged or moved.",
@@ -98,9 +96,7 @@ class RestReader:
             text = f"The ticket has the status {status!r}, of which nobody said what it means."
             return replace(start, kind="review", verdict="quarantine", reasons=("unknown_status",), text=text)
         report = self.settings.statuses[status]
-        engagement = known.engagement(start.engagement) if start.engagement else None
-        if report is ReportKind.RESOLVED and engagement is not None and engagement.state in _RESOLVED_ALREADY:
-            # Many systems close what is solved after some days by themselves.
+        if is_resolved_already(report, start.engagement, known):
             return replace(start, reasons=("resolved_already",))
         text = _words(told.get("resolution")) or f"The status is now {status!r}."
         automatic = report is ReportKind.RECEIVED

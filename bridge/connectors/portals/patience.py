@@ -1,0 +1,15 @@
+"""For how long a part of a desk's record that cannot be read is asked for, before it is left out and said to be."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bridge.domain.errors import BridgeError, UntrustedAnswer
+
+_DAMAGED_FOR = timedelta(hours=1)
+_AWAY_FOR = timedelta(hours=12)
+
+
+def patience_with(error: BridgeError) -> timedelta:
+    """Longer with a part that is not handed out than with one whose bytes are not what was told of them."""
+    return _DAMAGED_FOR if isinstance(error, UntrustedAnswer) else _AWAY_FOR
