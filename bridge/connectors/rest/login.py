@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import requests
@@ -49,7 +50,7 @@ class Fixed(Signer):
         return False
 
 
-class Renewed(Signer):
+class Renewed(Signer, ABC):
     """Headers for all threads, fetched anew when they end or are refused."""
 
     def __init__(self) -> None:
@@ -76,8 +77,9 @@ class Renewed(Signer):
                 self._current = None
         return True
 
+    @abstractmethod
     def _fetch(self, session: Session) -> Signature | BridgeError:
-        raise NotImplementedError
+        """New headers, or why there are none."""
 
 
 class ClientTokens(Renewed):

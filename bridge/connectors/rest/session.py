@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 import orjson
@@ -73,16 +73,16 @@ class LoginRefused(NotPermitted):
     code = "login_refused"
 
 
-class Signer:
+class Signer(Protocol):
     """What `Session` needs of a login; see `bridge.connectors.rest.login`."""
 
     def sign(self, session: Session) -> Signature:
         """The headers that prove who asks. Raises `TryLater` or `NotPermitted`; nothing was sent for the request."""
-        raise NotImplementedError
+        ...
 
     def renew(self, refused: Signature) -> bool:
         """Whether it makes sense to ask once more after these headers were refused."""
-        raise NotImplementedError
+        ...
 
 
 class Session:
