@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
@@ -113,13 +113,14 @@ class Outbox(Restoring):
         return tuple(self._execute(statement.order_by(outbox.c.seq)).scalars())
 
     def unknown_attempts(self, delivery: DeliveryId) -> int:
-        unknown = (attempt.c.delivery == delivery, attempt.c.outcome.in_(["", "unknown"]))
-        count: int = self._execute(select(func.count()).select_from(attempt).where(*unknown)).scalar_one()
-        return count
+        return self._attempts(delivery, attempt.c.outcome.in_(["", "unknown"]))
 
     def ended_so(self, delivery: DeliveryId, error: str) -> int:
-        so = (attempt.c.delivery == delivery, attempt.c.error == error)
-        count: int = self._execute(select(func.count()).select_from(attempt).where(*so)).scalar_one()
+        return self._attempts(delivery, attempt.c.error == error)
+
+    def _attempts(self, delivery: DeliveryId, condition: ColumnElement[bool]) -> int:
+        counted = select(func.count()).select_from(attempt).where(attempt.c.delivery == delivery, condition)
+        count: int = self._execute(counted).scalar_one()
         return count
 
     def prove_delivered(self, delivery: DeliveryId) -> None:

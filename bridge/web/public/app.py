@@ -26,6 +26,7 @@ from bridge.domain.engagement import Engagement
 from bridge.domain.facts import ReportKind
 from bridge.mapping.answers import Answer, answer_item
 from bridge.ports import Store
+from bridge.web.public.body import body_of
 from bridge.web.public.hooks import Hooks
 
 #: characters of what may be written in a form
@@ -91,7 +92,7 @@ class _Pages:
 
     async def take(self, request: Request) -> Response:
         """What the button of a page sends."""
-        form = _fields(await _body(request))
+        form = _fields(await body_of(request, LARGEST_FORM))
         return await run_in_threadpool(self._take, request.path_params["token"], form)
 
     async def refuse(self, _: Request, error: Exception) -> Response:
@@ -170,16 +171,6 @@ def _told(purpose: Purpose, engagement: Engagement) -> dict[str, object]:
         "our_reference": engagement.reference,
         "is_over": not engagement.is_open,
     }
-
-
-async def _body(request: Request) -> bytes:
-    """The form as it was sent; refused once it is larger than a form of ours can be."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_FORM:
-            raise HTTPException(413)
-    return bytes(body)
 
 
 def _fields(body: bytes) -> dict[str, str]:

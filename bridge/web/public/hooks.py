@@ -18,6 +18,7 @@ from bridge.connectors.portals.hooks import HookRefused, proven
 from bridge.domain.contacts import HookRules
 from bridge.domain.ids import DeskName
 from bridge.ports import HOOK_SOURCE, RawItem, Store
+from bridge.web.public.body import body_of
 
 LARGEST_HOOK = 1_000_000
 """Bytes of a call; what it is about is read at the desk anyway."""
@@ -40,7 +41,7 @@ class Hooks:
         rules = self._rules.get(desk)
         if rules is None:
             raise HTTPException(404)
-        body = await _body(request)
+        body = await body_of(request, LARGEST_HOOK)
         try:
             new = await run_in_threadpool(self._store_call, desk, rules, request.headers, body)
         except HookRefused as error:
@@ -58,12 +59,3 @@ class Hooks:
             item = tx.receive(RawItem(f"{HOOK_SOURCE}{desk}", hook.identity, body, tx.now(), case))
         log.info("hook_received", desk=desk, new=item is not None, known_record=engagement is not None)
         return item is not None
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_HOOK:
-            raise HTTPException(413)
-    return bytes(body)
