@@ -1,7 +1,5 @@
 """Collecting from a desk's own ServiceNow: each thing by itself, so that one that cannot be had holds up no other."""
 
-import json
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,56 +13,13 @@ from bridge.domain.engagement import Engagement
 from bridge.domain.errors import NotPermitted, TryLater, UntrustedAnswer
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName, EngagementId, Reference, SysId
-from bridge.ports import AttachmentEntry, JournalEntry, ToldEvent, TrailEvent
+from bridge.ports import AttachmentEntry, JournalEntry
+from tests.unit.connectors.portals.remembering import Remembered
 
 DESK = DeskName("dcc-service-desk")
 NOW = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
 CONTACT = ServiceNowContact("incident", "cpsd.bridge", changes={MessageKind.REJECT: {"state": "2"}})
 DAMAGED = UntrustedAnswer("the bytes have another hash")
-
-
-@dataclass
-class Remembered:
-    """The part of a store that a collector uses, and the inbox behind it."""
-
-    engagements: list
-    items: dict = field(default_factory=dict)
-    cursors: dict = field(default_factory=dict)
-    sent: list = field(default_factory=list)
-    events: list = field(default_factory=list)
-    time: datetime = NOW
-
-    @contextmanager
-    def reading(self):
-        yield self
-
-    transaction = reading
-
-    def now(self):
-        return self.time
-
-    def followed(self, desk, since):
-        return tuple(self.engagements)
-
-    def cursor(self, name):
-        return self.cursors.get(name)
-
-    def save_cursor(self, name, cursor):
-        self.cursors[name] = cursor
-
-    def deliveries(self, *, engagement):
-        return tuple(self.sent)
-
-    def story(self, case):
-        return tuple(self.events)
-
-    def received(self, source, identities):
-        return frozenset(identities) & frozenset(self.items)
-
-    def keep(self, item):
-        new = item.identity not in self.items
-        self.items.setdefault(item.identity, json.loads(item.raw))
-        return new
 
 
 @dataclass
@@ -101,7 +56,7 @@ class Instance:
 @pytest.fixture
 def store():
     about = (EngagementId("e1"), Reference("REF"), SysId("c"), "CS1", DESK, 1, 1, NOW)
-    return Remembered([Engagement(*about, desk_record="r1")])
+    return Remembered([Engagement(*about, desk_record="r1")], NOW)
 
 
 @pytest.fixture
@@ -166,13 +121,8 @@ def rejected(store):
     """We have rejected what the desk solved, and its instance has taken it."""
     payload = {"kind": "reject"}
     store.sent = [Delivery("d1", DeliveryKind.MESSAGE, DESK, "lane", payload, status=DeliveryStatus.DONE)]
-    tell(store, "message_delivered", "delivery:d1")
+    store.told("message_delivered", "delivery:d1")
     store.engagements = [replace(store.engagements[0], desk_status="6")]
-
-
-def tell(store, kind, cause):
-    event = TrailEvent(kind, "bridge", SysId("c"), "CS1", EngagementId("e1"), cause=cause)
-    store.events.append(ToldEvent(len(store.events) + 1, NOW, "0", event))
 
 
 def states(store):
@@ -186,7 +136,7 @@ def test_a_state_that_we_set_is_ours_until_it_was_taken_in(collector, store, the
     theirs.mod_count = 2
     collector.collect(store.keep)
     assert states(store) == {"r1/by/d1": True}
-    tell(store, "desk_status_seen", "portal:dcc:1")
+    store.told("desk_status_seen", "portal:dcc:1")
     collector.collect(store.keep)
     assert states(store) == {"r1/by/d1": True, "r1/2/2": False}
 

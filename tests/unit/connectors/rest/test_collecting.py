@@ -1,10 +1,8 @@
 """Collecting from a portal: each thing once, only from tickets of ours, and never for ever."""
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-import orjson
 import pytest
 
 from bridge.connectors.rest.collecting import RestCollector
@@ -23,7 +21,7 @@ from bridge.domain.errors import (
     UntrustedAnswer,
 )
 from bridge.domain.ids import DeskName, EngagementId, Reference, SysId
-from bridge.ports import ToldEvent, TrailEvent
+from tests.unit.connectors.portals.remembering import Remembered
 from tests.unit.connectors.rest.describing import described
 
 DESK = DeskName("portal")
@@ -43,53 +41,6 @@ def engagement(record="7", **changes):
         "desk_record": record,
     }
     return Engagement(**{**values, **changes})
-
-
-@dataclass
-class Remembered:
-    """The part of a store that a collector uses, and the inbox behind it."""
-
-    engagements: list = field(default_factory=lambda: [engagement()])
-    sent: list = field(default_factory=list)
-    items: dict = field(default_factory=dict)
-    cursors: dict = field(default_factory=dict)
-    events: list = field(default_factory=list)
-
-    @contextmanager
-    def reading(self):
-        yield self
-
-    transaction = reading
-
-    def now(self):
-        return NOW
-
-    def followed(self, desk, since):
-        return tuple(self.engagements)
-
-    def cursor(self, name):
-        return self.cursors.get(name)
-
-    def save_cursor(self, name, cursor):
-        self.cursors[name] = cursor
-
-    def deliveries(self, *, engagement):
-        return tuple(self.sent)
-
-    def story(self, case):
-        return tuple(self.events)
-
-    def told(self, kind, cause):
-        event = TrailEvent(kind, "bridge", SysId("c"), "CS1", self.engagements[0].id, cause=cause)
-        self.events.append(ToldEvent(len(self.events) + 1, NOW, "0", event))
-
-    def received(self, source, identities):
-        return frozenset(identities) & frozenset(self.items)
-
-    def keep(self, item):
-        new = item.identity not in self.items
-        self.items.setdefault(item.identity, orjson.loads(item.raw))
-        return new
 
 
 @dataclass
@@ -157,7 +108,7 @@ def item(**parts):
 
 @pytest.fixture
 def store():
-    return Remembered()
+    return Remembered([engagement()], NOW)
 
 
 @pytest.fixture

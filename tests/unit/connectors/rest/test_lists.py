@@ -10,8 +10,9 @@ from bridge.connectors.rest.lists import Item, Lists
 from bridge.connectors.rest.session import Answer
 from bridge.domain.errors import BridgeError, ConfigurationError, FarSideError, UntrustedAnswer
 from tests.integration.portals.describing import settings_of
+from tests.unit.connectors.portals.remembering import Remembered
 from tests.unit.connectors.rest.describing import described
-from tests.unit.connectors.rest.test_collecting import DESK, NOW, Remembered, engagement
+from tests.unit.connectors.rest.test_collecting import DESK, NOW, engagement
 
 TMF = """
     preset: tmf621
@@ -42,7 +43,10 @@ class Ticket:
 
 
 def collected(settings, **file):
-    session, store = Ticket(settings, id="a1", name="reads.csv", mimeType="text/csv", **file), Remembered()
+    session, store = (
+        Ticket(settings, id="a1", name="reads.csv", mimeType="text/csv", **file),
+        Remembered([engagement()], NOW),
+    )
     store.engagements = [engagement()]
     RestCollector(DESK, session, Lists(session), store).collect(store.keep)
     return store.items
