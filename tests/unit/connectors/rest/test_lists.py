@@ -47,7 +47,6 @@ def collected(settings, **file):
         Ticket(settings, id="a1", name="reads.csv", mimeType="text/csv", **file),
         Remembered([engagement()], NOW),
     )
-    store.engagements = [engagement()]
     RestCollector(DESK, session, Lists(session), store).collect(store.keep)
     return store.items
 
