@@ -55,6 +55,7 @@ class MailboxCollector:
     ) -> None:
         self._settings = settings
         self._positions = positions or StorePositions(store)
+        self._careful = False
         self.name = f"mail:{name or settings.mailbox}"
         self.source = source or self.name
 
@@ -66,9 +67,13 @@ class MailboxCollector:
         """
         try:
             with opened(self._settings) as mailbox:
-                return self._pass(mailbox, keep)
+                kept = self._pass(mailbox, keep)
         except LOST as error:
+            # Perhaps over one of the mails: the next time those before it are kept one by one.
+            self._careful = True
             raise TryLater(f"the IMAP server was lost: {error}", remedy="nothing is lost, it is read again") from error
+        self._careful = False
+        return kept
 
     def peek(self) -> Iterator[RawItem]:
         """The mails that `collect` would hand over now: nothing is kept, flagged or remembered. Raises `TryLater`."""
@@ -111,7 +116,7 @@ class MailboxCollector:
     def _pass(self, mailbox: Mailbox, keep: Keep) -> int:
         known = self._known(mailbox)
         uids = _new(mailbox, known)
-        round_ = _Round(mailbox, self._settings, self.source, keep, self._positions.now())
+        round_ = _Round(mailbox, self._settings, self.source, keep, self._positions.now(), careful=self._careful)
         for start in range(0, len(uids), _BATCH):
             batch = uids[start : start + _BATCH]
             try:
@@ -152,6 +157,8 @@ class _Round:
     source: str
     keep: Keep
     now: datetime
+    #: every mail is fetched and kept by itself
+    careful: bool = False
     kept: int = 0
     handled: set[int] = field(default_factory=set)
     missed: set[int] = field(default_factory=set)
@@ -160,7 +167,8 @@ class _Round:
     def take(self, uids: Sequence[int]) -> None:
         """Fetch and keep some mails."""
         listed = self.mailbox.listed(uids)
-        for entries in _together(listed) if isinstance(self.keep, KeepsTogether) else ([entry] for entry in listed):
+        at_once = isinstance(self.keep, KeepsTogether) and not self.careful
+        for entries in _together(listed) if at_once else ([entry] for entry in listed):
             self._take_some(entries)
         self.handled.update(set(uids) - {entry.uid for entry in listed})
 
@@ -177,25 +185,43 @@ class _Round:
         return uids
 
     def _take_some(self, entries: Sequence[Listed]) -> None:
-        fetched = [(entry, self._item(entry, raw)) for entry in entries if (raw := self._fetch(entry)) is not None]
+        fetched = [(entry, self._item(entry, raw)) for entry, raw in self._fetched(entries)]
         all_kept = are_kept(self.keep, [item for _, item in fetched])
         for entry, item in fetched:
             self._note(entry, kept=all_kept or is_kept(self.keep, item, entry.uid))
 
     def _note(self, entry: Listed, *, kept: bool) -> None:
-        oversize = entry.size > self.settings.largest_mail
         # Only now: what `keep` raises must not let the position pass this mail by.
         self.handled.add(entry.uid)
         if not kept:
             self.missed.add(entry.uid)
         else:
             self.kept += 1
-            if not oversize:
+            if not self._is_oversize(entry):
                 # Guarantee 13: flagged only after all of its bytes are committed here.
                 self._to_flag.append(entry.uid)
 
+    def _fetched(self, entries: Sequence[Listed]) -> Iterator[tuple[Listed, bytes]]:
+        """The bytes of mails, in one answer; those that are too large, or not in it, each by itself."""
+        whole = [entry.uid for entry in entries if not self._is_oversize(entry)]
+        try:
+            found = self.mailbox.fetch_together(whole) if len(whole) > 1 else {}
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            found = {}
+        for entry in entries:
+            raw = found.pop(entry.uid, None)
+            if raw is None:
+                raw = self._fetch(entry)
+            if raw is not None:
+                yield entry, raw
+
+    def _is_oversize(self, entry: Listed) -> bool:
+        return entry.size > self.settings.largest_mail
+
     def _fetch(self, entry: Listed) -> bytes | None:
-        oversize = entry.size > self.settings.largest_mail
+        oversize = self._is_oversize(entry)
         try:
             raw = self.mailbox.fetch(entry.uid, first=OVERSIZE_BYTES if oversize else None)
         except imaplib.IMAP4.abort:

@@ -67,7 +67,8 @@ class Mailbox:
     def message_ids(self, uids: Sequence[int]) -> dict[int, str]:
         """UID -> Message-ID with its angle brackets, empty where a mail has none; those that are gone are left out."""
         answer = self._uid("FETCH", _set(uids), "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
-        return dict(_named(answer))
+        named = ((uid, _MESSAGE_ID.search(fields)) for uid, fields in _literals(answer))
+        return {uid: name[1].decode("ascii", "replace") if name else "" for uid, name in named}
 
     def listed(self, uids: Sequence[int]) -> list[Listed]:
         """What the server says about mails; those that are gone are left out."""
@@ -79,6 +80,10 @@ class Mailbox:
         part = "BODY.PEEK[]" if first is None else f"BODY.PEEK[]<0.{first}>"
         answer = self._uid("FETCH", str(uid), f"({part})")
         return next((data[1] for data in answer if isinstance(data, tuple) and isinstance(data[1], bytes)), None)
+
+    def fetch_together(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """UID -> the bytes of several mails, asked for at once; those that the server left out are left out."""
+        return dict(_literals(self._uid("FETCH", _set(uids), "(UID BODY.PEEK[])")))
 
     def mark_seen(self, uids: Iterable[int]) -> None:
         """Flag mails as seen."""
@@ -211,15 +216,14 @@ def _entry(data: object) -> Listed | None:
     return Listed(int(uid[1]), int(size[1]), _instant(date[1].decode("ascii", "replace")) if date else None)
 
 
-def _named(answer: Sequence[object]) -> Iterator[tuple[int, str]]:
-    """UID and Message-ID of each part of an answer; a server may tell the UID before the literal or behind it."""
+def _literals(answer: Sequence[object]) -> Iterator[tuple[int, bytes]]:
+    """UID and bytes of each part of an answer; a server may tell the UID before the literal or behind it."""
     for place, data in enumerate(answer):
         if isinstance(data, tuple):
             behind = answer[place + 1] if place + 1 < len(answer) else b""
             uid = _UID.search(data[0]) or (_UID.search(behind) if isinstance(behind, bytes) else None)
-            name = _MESSAGE_ID.search(data[1])
             if uid:
-                yield int(uid[1]), name[1].decode("ascii", "replace") if name else ""
+                yield int(uid[1]), data[1]
 
 
 def _instant(date: str) -> datetime | None:

@@ -1,12 +1,14 @@
 """Mails that come together are committed together: the disk is waited for once, and none is flagged before that."""
 
+import imaplib
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 
 from bridge.connectors.mail.collecting import MailboxCollector
-from bridge.domain.errors import StoreError, StoreUnavailable
+from bridge.connectors.mail.mailbox import Mailbox
+from bridge.domain.errors import StoreError, StoreUnavailable, TryLater
 from bridge.sync.collect import Collecting
 from tests.syncing.world import build
 
@@ -95,6 +97,55 @@ def test_one_that_cannot_be_kept_keeps_none_of_the_others_out(provider, settings
     later = shelf_for()
     assert MailboxCollector(settings, None, positions=positions).collect(later) == 1
     assert later.commits == [["2"]]
+
+
+@pytest.mark.parametrize("trouble", ["refused", "left out"])
+def test_what_the_server_does_not_give_together_is_asked_for_one_by_one(
+    provider, settings, shelf_for, monkeypatch, trouble
+):
+    for number in range(4):
+        provider.put(settings.address, mail(number))
+    given = Mailbox.fetch_together
+
+    def some(mailbox, uids):
+        if trouble == "refused":
+            raise imaplib.IMAP4.error("NO [SERVERBUG] one of them cannot be read")
+        return {uid: raw for uid, raw in given(mailbox, uids).items() if uid != uids[1]}
+
+    monkeypatch.setattr(Mailbox, "fetch_together", some)
+    shelf = shelf_for()
+    assert MailboxCollector(settings, None, positions=Positions()).collect(shelf) == 4
+    assert shelf.commits == [["0", "1", "2", "3"]]
+
+
+def test_one_over_which_the_server_hangs_up_keeps_none_of_those_before_it_out(
+    provider, settings, shelf_for, monkeypatch
+):
+    for number in range(5):
+        provider.put(settings.address, mail(number))
+
+    def hanging_up(asked):
+        def ask(mailbox, uids, **how):
+            given = asked(mailbox, uids, **how)
+            if any(b"<2@dcc.example>" in raw for raw in (given.values() if isinstance(given, dict) else [given])):
+                raise imaplib.IMAP4.abort("the server closed the connection")
+            return given
+
+        return ask
+
+    monkeypatch.setattr(Mailbox, "fetch", hanging_up(Mailbox.fetch))
+    monkeypatch.setattr(Mailbox, "fetch_together", hanging_up(Mailbox.fetch_together))
+    shelf, collector = shelf_for(), MailboxCollector(settings, None, positions=Positions())
+    for _ in range(2):
+        with pytest.raises(TryLater):
+            collector.collect(shelf)
+    assert shelf.commits == [["0"], ["1"]]
+    monkeypatch.undo()
+    assert collector.collect(shelf) == 3
+    provider.put(settings.address, mail(5))
+    provider.put(settings.address, mail(6))
+    assert collector.collect(shelf) == 2
+    assert shelf.commits[-1] == ["5", "6"], "after a pass without trouble they are kept together again"
 
 
 def test_a_store_that_is_down_flags_nothing_and_lets_no_position_pass(provider, settings, shelf_for):
