@@ -12,14 +12,17 @@ from bridge.domain.case import Case
 from bridge.domain.errors import StaleCase
 from bridge.domain.ids import SysId
 from bridge.ports import CaseRecord
+from bridge.store.prepared import Prepared
 from bridge.store.tables import case_record, engagement
 from bridge.store.tables.cases import IS_OPEN
 from bridge.store.work import Work, parts
 
-_BY_SYS_ID = select(case_record).where(case_record.c.sys_id == bindparam("sys_id"))
+_BY_SYS_ID = Prepared(select(case_record).where(case_record.c.sys_id == bindparam("sys_id")))
 #: The record as it was read, and nobody's since.
-_SAVE = update(case_record).where(
-    case_record.c.sys_id == bindparam("saved_sys_id"), case_record.c.version == bindparam("seen_version")
+_SAVE = Prepared(
+    update(case_record)
+    .where(case_record.c.sys_id == bindparam("saved_sys_id"), case_record.c.version == bindparam("seen_version"))
+    .values({column: bindparam(column.name, type_=column.type) for column in case_record.c})
 )
 
 
@@ -27,7 +30,7 @@ class Cases(Work):
     """Case records."""
 
     def case(self, sys_id: SysId) -> CaseRecord | None:
-        row = self._execute(_BY_SYS_ID, {"sys_id": sys_id}).one_or_none()
+        row = self._row(_BY_SYS_ID, {"sys_id": sys_id})
         return row and _record(row)
 
     def case_by_number(self, number: str) -> CaseRecord | None:
@@ -51,7 +54,7 @@ class Cases(Work):
 
     def save_case(self, record: CaseRecord) -> CaseRecord:
         saved = replace(record, version=record.version + 1)
-        if not self._changes(_SAVE, {**_values(saved), "saved_sys_id": record.sys_id, "seen_version": record.version}):
+        if not self._put(_SAVE, {**_values(saved), "saved_sys_id": record.sys_id, "seen_version": record.version}):
             raise StaleCase("the case was decided upon by somebody else", case=record.number)
         return saved
 

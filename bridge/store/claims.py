@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from bridge.domain.delivery import Claim, Delivery, DeliveryStatus, Receipt
 from bridge.domain.errors import StaleCase, StaleWorker
 from bridge.ports import Frozen, TrailEvent
+from bridge.store.engagements import NOT_SETTLED
 from bridge.store.failures import breaks
 from bridge.store.outbox import Outbox, schedule, to_delivery
 from bridge.store.tables import attempt, outbox
@@ -200,7 +201,7 @@ class Claims(Outbox):
             this = (attempt.c.delivery == claim.delivery.id, attempt.c.number == claim.attempt)
             self._execute(update(attempt).where(*this).values(outcome=status.value, error=error, ended_at=now))
         elif status not in {DeliveryStatus.UNKNOWN, DeliveryStatus.DEAD}:  # given up is not found out
-            unsettled = (attempt.c.delivery == claim.delivery.id, attempt.c.outcome.in_(["", "unknown"]))
+            unsettled = (attempt.c.delivery == claim.delivery.id, NOT_SETTLED)
             self._execute(update(attempt).where(*unsettled).values(outcome=status.value, error=error, ended_at=now))
 
     def take_over_orphans(self) -> int:
@@ -213,7 +214,7 @@ class Claims(Outbox):
         """When the earliest attempt without a certain end started, and when the last of them may be settled."""
         statement = select(
             func.min(attempt.c.started_at).label("started_at"), func.max(attempt.c.settle_after).label("settle_after")
-        ).where(attempt.c.delivery == delivery.id, attempt.c.outcome.in_(["", "unknown"]))
+        ).where(attempt.c.delivery == delivery.id, NOT_SETTLED)
         row = self._execute(statement).one()
         return row.started_at, row.settle_after
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
     ColumnElement,
-    Executable,
-    Row,
-    Select,
     and_,
     bindparam,
     case,
@@ -31,53 +28,54 @@ from bridge.domain.errors import StaleCase
 from bridge.domain.facts import MessageKind
 from bridge.domain.ids import DeskName, EngagementId, Reference, SysId
 from bridge.store.failures import breaks
+from bridge.store.prepared import Found, Prepared
 from bridge.store.tables import attempt, engagement, known_mail, outbox
 from bridge.store.tables.cases import IS_OPEN
-from bridge.store.work import Work
+from bridge.store.work import NO_VALUES, Work, inserting
 
 #: Columns that are named like the field of `Engagement` they hold.
 _PLAIN = tuple(field.name for field in fields(Engagement) if field.name not in {"case", "standing"})
 
 
-def _saving(insert: sqlite.Insert | postgresql.Insert) -> Executable:
+def _saving(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
     changes = {column.name: insert.excluded[column.name] for column in engagement.columns if column.name != "id"}
     return insert.on_conflict_do_update(index_elements=["id"], set_=changes)
 
 
-_SAVE = {"sqlite": _saving(sqlite.insert(engagement)), "postgresql": _saving(postgresql.insert(engagement))}
+_SAVE = Prepared(lambda dialect: _saving(inserting(dialect, engagement)))
 
+# Written out: a list of values makes the statement anew whenever it is executed.
+NOT_SETTLED = or_(attempt.c.outcome == literal_column("''"), attempt.c.outcome == literal_column("'unknown'"))
 #: An attempt of the delivery whose end nobody knows: the far side may have it.
-UNSETTLED = exists().where(attempt.c.delivery == outbox.c.id, attempt.c.outcome.in_(["", "unknown"])).correlate(outbox)
+UNSETTLED = exists().where(attempt.c.delivery == outbox.c.id, NOT_SETTLED).correlate(outbox)
 _STANDING = case(
     (outbox.c.status == DeliveryStatus.DONE.value, Standing.SENT.value),
     (and_(outbox.c.status == DeliveryStatus.DEAD.value, ~UNSETTLED), Standing.FAILED.value),
     (and_(outbox.c.status == DeliveryStatus.PENDING.value, ~UNSETTLED), Standing.PENDING.value),
     else_=Standing.UNKNOWN.value,
 )
-_OPEN_MESSAGES = (
-    select(outbox.c.engagement, _STANDING.label("standing"))
-    .join_from(outbox, engagement, engagement.c.id == outbox.c.engagement)
+#: The latest open message counts: after a corrected address a new one supersedes the old.
+_LATEST_STANDING = (
+    select(_STANDING)
     .where(
-        outbox.c.kind == DeliveryKind.MESSAGE.value,
-        outbox.c.message_kind == MessageKind.OPEN.value,
-        outbox.c.status != DeliveryStatus.CANCELLED.value,
+        outbox.c.engagement == engagement.c.id,
+        outbox.c.kind == literal_column(f"'{DeliveryKind.MESSAGE.value}'"),
+        outbox.c.message_kind == literal_column(f"'{MessageKind.OPEN.value}'"),
+        outbox.c.status != literal_column(f"'{DeliveryStatus.CANCELLED.value}'"),
     )
-    .order_by(outbox.c.seq)
+    .order_by(outbox.c.seq.desc())
+    .limit(literal_column("1"))
+    .correlate(engagement)
+    .scalar_subquery()
+    .label("standing")
 )
 _IS_OPEN = literal_column(f"engagement.{IS_OPEN}", Boolean)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """Two statements, built once: the engagements that meet a condition, and their open messages."""
-
-    rows: Select[Any]
-    messages: Select[Any]
-
-
-def _question(condition: ColumnElement[bool]) -> _Question:
-    ordered = select(engagement).order_by(engagement.c.opened_at, engagement.c.round, engagement.c.id)
-    return _Question(ordered.where(condition), _OPEN_MESSAGES.where(condition))
+def _question(condition: ColumnElement[bool]) -> Prepared:
+    """The engagements that meet a condition."""
+    ordered = select(engagement, _LATEST_STANDING).order_by(engagement.c.opened_at, engagement.c.round, engagement.c.id)
+    return Prepared(ordered.where(condition))
 
 
 _OF_CASE = _question(engagement.c.case_id == bindparam("case"))
@@ -111,14 +109,14 @@ _FOLLOWED = _question(
     )
 )
 
-_NAMED = select(engagement.c.id).where(engagement.c.reference == bindparam("reference"))
-_SENT_AS = (
+_NAMED = Prepared(select(engagement.c.id).where(engagement.c.reference == bindparam("reference")))
+_SENT_AS = Prepared(
     select(outbox.c.engagement)
     # The second condition is that of the index: without it SQLite looks through everything that was ever sent.
     .where(outbox.c.message_id == bindparam("message_id"), outbox.c.message_id != literal_column("''"))
     .order_by(outbox.c.seq)
 )
-_KNOWN_AS = select(known_mail.c.engagement).where(known_mail.c.message_id == bindparam("message_id"))
+_KNOWN_AS = Prepared(select(known_mail.c.engagement).where(known_mail.c.message_id == bindparam("message_id")))
 
 
 class Engagements(Work):
@@ -144,14 +142,16 @@ class Engagements(Work):
         return next(iter(self._engagements(_BY_ID, {"id": engagement_})), None)
 
     def by_reference(self, reference: Reference) -> EngagementId | None:
-        found = self._execute(_NAMED, {"reference": reference}).scalar_one_or_none()
+        found = self._value(_NAMED, {"reference": reference})
         return found and EngagementId(found)
 
     def by_message_id(self, message_id: str) -> EngagementId | None:
         if not message_id:
             return None
         asked = {"message_id": message_id}
-        return self._execute(_SENT_AS, asked).scalars().first() or self._execute(_KNOWN_AS, asked).scalar_one_or_none()
+        sent = self._rows(_SENT_AS, asked)
+        found = (sent[0].engagement if sent else None) or self._value(_KNOWN_AS, asked)
+        return found and EngagementId(found)
 
     def by_desk_reference(self, desk: DeskName, reference: str) -> EngagementId | None:
         """The open engagement with this reference, else the latest; None where several could be meant."""
@@ -172,7 +172,7 @@ class Engagements(Work):
 
     def save_engagement(self, engagement_: Engagement) -> None:
         try:
-            self._execute(_SAVE[self._connection.dialect.name], _values(engagement_))
+            self._put(_SAVE, _values(engagement_))
         except IntegrityError as error:
             if breaks(error, "engagement_one_open_round", "engagement.case_id", "engagement.desk"):
                 raise StaleCase(
@@ -180,12 +180,8 @@ class Engagements(Work):
                 ) from None
             raise
 
-    def _engagements(self, question: _Question, values: Mapping[str, object] | None = None) -> tuple[Engagement, ...]:
-        rows = self._execute(question.rows, values).all()
-        # The latest open message counts: after a corrected address a new one supersedes the old.
-        messages = self._execute(question.messages, values) if rows else ()
-        standings = {message.engagement: Standing(message.standing) for message in messages}
-        return tuple(_engagement(row, standings.get(row.id, Standing.NONE)) for row in rows)
+    def _engagements(self, question: Prepared, values: Mapping[str, object] = NO_VALUES) -> tuple[Engagement, ...]:
+        return tuple(_engagement(row) for row in self._rows(question, values))
 
 
 def _values(engagement_: Engagement) -> dict[str, Any]:
@@ -193,7 +189,7 @@ def _values(engagement_: Engagement) -> dict[str, Any]:
     return {**values, "case_id": engagement_.case, "state": engagement_.state.value}
 
 
-def _engagement(row: Row[Any], standing: Standing) -> Engagement:
+def _engagement(row: Found) -> Engagement:
     values = {name: getattr(row, name) for name in _PLAIN}
     values |= {"state": State(row.state), "refused_by": tuple(row.refused_by)}
-    return Engagement(case=SysId(row.case_id), standing=standing, **values)
+    return Engagement(case=SysId(row.case_id), standing=Standing(row.standing or Standing.NONE), **values)

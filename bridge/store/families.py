@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from bridge.domain.case import Case
 from bridge.domain.ids import SysId
+from bridge.ports import Clock
+from bridge.store.prepared import Prepared
 from bridge.store.tables import kinship
 from bridge.store.work import Work, parts
 
-_POINTING = select(kinship.c.sys_id).where(kinship.c.relative == bindparam("relative")).order_by(kinship.c.sys_id)
+_POINTING = Prepared(
+    select(kinship.c.sys_id).where(kinship.c.relative == bindparam("relative")).order_by(kinship.c.sys_id)
+)
 
 
 class Families(Work):
     """Kinship of records."""
 
+    def __init__(self, connection: Connection, clock: Clock | None, token: Callable[[int], bytes]) -> None:
+        super().__init__(connection, clock, token)
+        self._pointing: dict[SysId, tuple[SysId, ...]] = {}
+
     def relatives(self, case: Case) -> tuple[SysId, ...]:
-        pointing = self._execute(_POINTING, {"relative": case.sys_id}).scalars()
-        family = dict.fromkeys((*case.family, *(SysId(one) for one in pointing)))
+        """Who points at a record is read once in a transaction: one decision asks for it three times."""
+        if case.sys_id not in self._pointing:
+            pointing = self._rows(_POINTING, {"relative": case.sys_id})
+            self._pointing[case.sys_id] = tuple(SysId(one.sys_id) for one in pointing)
+        family = dict.fromkeys((*case.family, *self._pointing[case.sys_id]))
         return tuple(one for one in family if one != case.sys_id)
 
     def pointed_at(self, sys_ids: Sequence[SysId]) -> frozenset[SysId]:
@@ -55,6 +66,7 @@ class Families(Work):
         }
 
     def _replace_kinship(self, case: Case) -> None:
+        self._pointing.clear()
         self._execute(delete(kinship).where(kinship.c.sys_id == case.sys_id))
         rows = [{"sys_id": case.sys_id, "relative": relative, "mod_count": case.mod_count} for relative in case.family]
         if rows:

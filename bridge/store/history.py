@@ -6,32 +6,27 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Row, bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 
 import bridge
 from bridge.domain.ids import SysId
 from bridge.ports import ToldEvent, TrailEvent
+from bridge.store.prepared import Found, Prepared
 from bridge.store.tables import event, event_value
 from bridge.store.work import Work, inserting
 from bridge.trail.events import SealedValue, seal, with_name, without_name
 
-
-@cache
-def _recording(dialect: str) -> Executable:
-    return inserting(dialect, event).returning(event.c.id)
-
-
-# Made once: every mail that is applied asks for these.
-_STORY = select(event).where(event.c.case_id == bindparam("case")).order_by(event.c.id)
-_VALUES = (
+_RECORD = Prepared(lambda dialect: inserting(dialect, event).returning(event.c.id))
+_RECORD_VALUE = Prepared(lambda dialect: inserting(dialect, event_value))
+_STORY = Prepared(select(event).where(event.c.case_id == bindparam("case")).order_by(event.c.id))
+_VALUES = Prepared(
     select(event_value.c.event, event_value.c.name, event_value.c.value)
     .join_from(event_value, event, event.c.id == event_value.c.event)
     .where(event.c.case_id == bindparam("case"))
 )
-_HOW_OFTEN = (
+_HOW_OFTEN = Prepared(
     select(func.count())
     .select_from(event)
     .where(
@@ -50,26 +45,23 @@ class History(Work):
         who, name = without_name(event_.who)
         event_ = replace(event_, who=who)
         sealed = seal({**event_.personal, **name}, self._token)
-        number: int = self._execute(
-            _recording(self._connection.dialect.name), {**_values(event_, sealed), "at": self.now()}
-        ).scalar_one()
-        if sealed:
-            rows = [{"event": number, "name": one.name, "salt": one.salt, "value": one.value} for one in sealed]
-            self._execute(self._insert(event_value), rows)
+        number: int = self._value(_RECORD, {**_values(event_, sealed), "at": self.now()})
+        for one in sealed:
+            self._put(_RECORD_VALUE, {"event": number, "name": one.name, "salt": one.salt, "value": one.value})
         return number
 
     def story(self, case: SysId) -> tuple[ToldEvent, ...]:
         """Every event of a case in the order in which they were recorded."""
         values: dict[int, dict[str, str]] = defaultdict(dict)
-        for row in self._execute(_VALUES, {"case": case}):
+        for row in self._rows(_VALUES, {"case": case}):
             values[row.event][row.name] = row.value.decode()
-        rows = self._execute(_STORY, {"case": case})
+        rows = self._rows(_STORY, {"case": case})
         return tuple(_told(row, values.get(row.id, {})) for row in rows)
 
     def count_events(self, case: SysId, kind: str, who: str, since: datetime) -> int:
         """How often something of a kind happened to a case through somebody since then."""
         meant = {"case": case, "kind": kind, "who": who, "since": since}
-        count: int = self._execute(_HOW_OFTEN, meant).scalar_one()
+        count: int = self._value(_HOW_OFTEN, meant)
         return count
 
     def erase_values(self, *, case: SysId | None = None, before: datetime | None = None) -> int:
@@ -99,7 +91,7 @@ def _values(event_: TrailEvent, sealed: tuple[SealedValue, ...]) -> dict[str, An
     }
 
 
-def _told(row: Row[Any], personal: Mapping[str, str]) -> ToldEvent:
+def _told(row: Found, personal: Mapping[str, str]) -> ToldEvent:
     told = TrailEvent(
         kind=row.kind,
         who=with_name(row.who, personal, row.hashes),

@@ -6,23 +6,27 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import Select, bindparam, exists, func, literal_column, or_, select, update
 
 from bridge.domain.errors import StaleCase
 from bridge.domain.ids import DeliveryId, EngagementId, SysId
 from bridge.ports import InboxItem, InboxState, RawItem
+from bridge.store.prepared import Found, Prepared
 from bridge.store.restoring import Restoring
 from bridge.store.tables import case_record, inbox, journal_binding, known_mail, outbox
-from bridge.store.work import parts
+from bridge.store.work import inserting, parts
 
 _PARKED = exists().where(case_record.c.sys_id == inbox.c.case_id, case_record.c.parked != "").correlate(inbox)
-_UNSETTLED = inbox.c.state.in_([InboxState.NEW.value, InboxState.QUARANTINED.value])
+# Written out: a list of values makes the statement anew whenever it is executed.
+_UNSETTLED = or_(
+    *(inbox.c.state == literal_column(f"'{one.value}'") for one in (InboxState.NEW, InboxState.QUARANTINED))
+)
 # Made once: an item is asked about so often that putting these together would take longer than asking.
-_ONE = select(inbox).where(inbox.c.id == bindparam("item"))
-_STATE = select(inbox.c.state).where(inbox.c.id == bindparam("item"))
-_UNREAD = select(inbox.c.id).where(inbox.c.case_id == bindparam("case"), _UNSETTLED).limit(1)
-_FIRST = select(known_mail.c.item).where(known_mail.c.message_id == bindparam("message_id"))
-_SETTLE = (
+_ONE = Prepared(select(inbox).where(inbox.c.id == bindparam("item")))
+_STATE = Prepared(select(inbox.c.state).where(inbox.c.id == bindparam("item")))
+_UNREAD = Prepared(select(inbox.c.id).where(inbox.c.case_id == bindparam("case"), _UNSETTLED).limit(1))
+_FIRST = Prepared(select(known_mail.c.item).where(known_mail.c.message_id == bindparam("message_id")))
+_SETTLE = Prepared(
     update(inbox)
     .where(inbox.c.id == bindparam("item"), _UNSETTLED)
     .values(
@@ -34,6 +38,8 @@ _SETTLE = (
         engagement=func.coalesce(bindparam("of_engagement", type_=inbox.c.engagement.type), inbox.c.engagement),
     )
 )
+_RECEIVE = Prepared(lambda dialect: inserting(dialect, inbox).on_conflict_do_nothing().returning(inbox.c.id))
+_KNOW = Prepared(lambda dialect: inserting(dialect, known_mail).on_conflict_do_nothing())
 #: of the bytes of items that are taken up together
 _OCTETS_AT_ONCE = 16_000_000
 
@@ -51,8 +57,8 @@ class Inbox(Restoring):
             "state": InboxState.NEW.value,
             "case_id": item.case,
         }
-        statement = self._insert(inbox).on_conflict_do_nothing().returning(inbox.c.id)
-        return self._execute(statement, values).scalar_one_or_none()
+        number: int | None = self._value(_RECEIVE, values)
+        return number
 
     def received(self, source: str, identities: Sequence[str]) -> frozenset[str]:
         named = select(inbox.c.identity).where(inbox.c.source == source)
@@ -84,16 +90,16 @@ class Inbox(Restoring):
         return tuple(sorted(found, key=lambda item: chosen[item.id]))
 
     def is_unread(self, case: SysId) -> bool:
-        return self._execute(_UNREAD, {"case": case}).first() is not None
+        return bool(self._rows(_UNREAD, {"case": case}))
 
     def items_of(self, case: SysId, *, after: int) -> tuple[InboxItem, ...]:
         return self._items(select(inbox).where(inbox.c.id > after, inbox.c.case_id == case).order_by(inbox.c.id))
 
     def inbox_item(self, item: int) -> InboxItem | None:
-        return next((_item(row) for row in self._execute(_ONE, {"item": item})), None)
+        return next((_item(row) for row in self._rows(_ONE, {"item": item})), None)
 
     def item_state(self, item: int) -> InboxState | None:
-        state = self._execute(_STATE, {"item": item}).scalar_one_or_none()
+        state = self._value(_STATE, {"item": item})
         return state and InboxState(state)
 
     def identities(self, case: SysId, source: str) -> frozenset[str]:
@@ -114,17 +120,18 @@ class Inbox(Restoring):
     ) -> None:
         """Raises `StaleCase` if it is settled already: somebody else applied it in between."""
         about = {"item": item, "of_case": case, "of_engagement": engagement}
-        if not self._changes(_SETTLE, {**about, "new_state": state.value, "why": reason, "now": self.now()}):
+        if not self._put(_SETTLE, {**about, "new_state": state.value, "why": reason, "now": self.now()}):
             raise StaleCase(f"item {item} of the inbox is settled already, or there is none")
 
     def know_mail(self, message_id: str, engagement: EngagementId, item: int | None = None) -> None:
         values = {"message_id": message_id, "engagement": engagement, "item": item}
-        if not self._changes(self._insert(known_mail).on_conflict_do_nothing(), values) and item is not None:
+        if not self._put(_KNOW, values) and item is not None:
             unnamed = known_mail.c.message_id == message_id, known_mail.c.item.is_(None)
             self._changes(update(known_mail).where(*unnamed).values(item=item))
 
     def first_item(self, message_id: str) -> int | None:
-        return self._execute(_FIRST, {"message_id": message_id}).scalar_one_or_none()
+        first: int | None = self._value(_FIRST, {"message_id": message_id})
+        return first
 
     def bind_journal(self, entry: SysId, delivery: DeliveryId) -> bool:
         values = {"entry": entry, "delivery": delivery, "bound_at": self.now()}
@@ -152,7 +159,7 @@ def _in_state(state: InboxState) -> Select[Any]:
     return select(inbox).where(inbox.c.state == literal_column(f"'{state.value}'")).order_by(inbox.c.id)
 
 
-def _item(row: Row[Any]) -> InboxItem:
+def _item(row: Found) -> InboxItem:
     return InboxItem(
         id=row.id,
         source=row.source,

@@ -9,18 +9,19 @@ from sqlalchemy import bindparam, delete, func, or_, select
 
 from bridge.ports import TrailEvent
 from bridge.store.history import History
+from bridge.store.prepared import Prepared
 from bridge.store.tables import control, heartbeat
 
 _FORGOTTEN = timedelta(days=1)
 
-_VALUE = select(control.c.value).where(control.c.name == bindparam("name"))
+_VALUE = Prepared(select(control.c.value).where(control.c.name == bindparam("name")))
 
 
 class Operation(History):
     """Controls and heartbeats. Each change of a control is an event of the trail."""
 
     def control(self, name: str) -> str | None:
-        value: str | None = self._execute(_VALUE, {"name": name}).scalar_one_or_none()
+        value: str | None = self._value(_VALUE, {"name": name})
         return value
 
     def controls(self) -> Mapping[str, str]:

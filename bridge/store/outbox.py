@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.delivery import Delivery, DeliveryKind, DeliveryStatus
 from bridge.domain.errors import UsageError
 from bridge.domain.ids import DeliveryId, EngagementId, SysId
-from bridge.store.engagements import UNSETTLED
+from bridge.store.engagements import NOT_SETTLED, UNSETTLED
+from bridge.store.prepared import Found, Prepared
 from bridge.store.restoring import Restoring
 from bridge.store.tables import attempt, outbox
 from bridge.store.work import inserting
@@ -21,18 +21,22 @@ from bridge.store.work import inserting
 TAKEN_AWAY = {"worker": None, "lease_until": None, "fence": outbox.c.fence + 1}
 
 
+def _adding(dialect: str) -> sqlite.Insert | postgresql.Insert:
+    return inserting(dialect, outbox).on_conflict_do_nothing(index_elements=["id"])
+
+
+_BY_ID = Prepared(select(outbox).where(outbox.c.id == bindparam("delivery")))
+_ADD = Prepared(_adding)
+_ADD_DOUBTED = Prepared(lambda dialect: _adding(dialect).returning(outbox.c.id, outbox.c.attempts, outbox.c.fence))
+
+
 @cache
-def _deliveries(*columns: str, pending: bool) -> Select[Any]:
+def _deliveries(*columns: str, pending: bool) -> Prepared:
     """Deliveries by the values of some columns. There are few such statements, and building one costs as much as it."""
     conditions = [outbox.c[name] == bindparam(name) for name in columns]
     if pending:
         conditions.append(outbox.c.finished_at.is_(None))
-    return select(outbox).where(*conditions).order_by(outbox.c.seq)
-
-
-@cache
-def _adding(dialect: str) -> sqlite.Insert | postgresql.Insert:
-    return inserting(dialect, outbox).on_conflict_do_nothing(index_elements=["id"])
+    return Prepared(select(outbox).where(*conditions).order_by(outbox.c.seq))
 
 
 class Outbox(Restoring):
@@ -59,15 +63,13 @@ class Outbox(Restoring):
             "attempts": 1 if doubted else 0,
             **schedule(status, delivery.next_attempt_at or now, now),
         }
-        added = _adding(self._connection.dialect.name)
         if doubted is None:
-            self._execute(added, values)
+            self._put(_ADD, values)
         else:
-            told = added.returning(outbox.c.id, outbox.c.attempts, outbox.c.fence)
-            self._doubt(self._execute(told, values).all(), doubted)
+            self._doubt(self._rows(_ADD_DOUBTED, values), doubted)
 
     def delivery(self, delivery: DeliveryId) -> Delivery | None:
-        row = self._execute(select(outbox).where(outbox.c.id == delivery)).one_or_none()
+        row = self._row(_BY_ID, {"delivery": delivery})
         return row and to_delivery(row)
 
     def deliveries(
@@ -75,7 +77,7 @@ class Outbox(Restoring):
     ) -> tuple[Delivery, ...]:
         wanted = {"case_id": case, "engagement": engagement}
         given = {name: value for name, value in wanted.items() if value is not None}
-        rows = self._execute(_deliveries(*given, pending=pending), given)
+        rows = self._rows(_deliveries(*given, pending=pending), given)
         return tuple(to_delivery(row) for row in rows)
 
     def unattempted(self, kind: DeliveryKind, most: int) -> tuple[Delivery, ...]:
@@ -113,7 +115,7 @@ class Outbox(Restoring):
         return tuple(self._execute(statement.order_by(outbox.c.seq)).scalars())
 
     def unknown_attempts(self, delivery: DeliveryId) -> int:
-        return self._attempts(delivery, attempt.c.outcome.in_(["", "unknown"]))
+        return self._attempts(delivery, NOT_SETTLED)
 
     def ended_so(self, delivery: DeliveryId, error: str) -> int:
         return self._attempts(delivery, attempt.c.error == error)
@@ -149,7 +151,7 @@ class Outbox(Restoring):
     def _settle_attempts(self, delivery: DeliveryId, status: DeliveryStatus, error: str, now: datetime) -> None:
         """Give every attempt without a certain end the end that is known now; none is, if the status is unknown."""
         outcome = DeliveryStatus.UNKNOWN if status is DeliveryStatus.PENDING else status
-        unsettled = (attempt.c.delivery == delivery, attempt.c.outcome.in_(["", "unknown"]))
+        unsettled = (attempt.c.delivery == delivery, NOT_SETTLED)
         self._execute(update(attempt).where(*unsettled).values(outcome=outcome.value, error=error, ended_at=now))
 
 
@@ -159,7 +161,7 @@ def schedule(status: DeliveryStatus, due: datetime, now: datetime) -> dict[str, 
     return {"next_attempt_at": due if goes_on else None, "finished_at": now if status.is_final else None}
 
 
-def to_delivery(row: Row[Any]) -> Delivery:
+def to_delivery(row: Found) -> Delivery:
     """A row of the outbox as the domain knows it."""
     return Delivery(
         id=DeliveryId(row.id),

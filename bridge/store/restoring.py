@@ -15,11 +15,12 @@ from sqlalchemy import Row, func, select, update
 
 from bridge.domain.delivery import DeliveryStatus
 from bridge.ports.restored import RESTORED, Restored
+from bridge.store.prepared import Prepared
 from bridge.store.tables import attempt, control, event, heartbeat, inbox, outbox
 from bridge.store.work import Work
 
 EARLIER_LIFE = "the store was restored; an earlier life may have done it"
-_CONTROL = select(control.c.value).where(control.c.name == RESTORED)
+_CONTROL = Prepared(select(control.c.value).where(control.c.name == RESTORED))
 
 
 class Restoring(Work):
@@ -31,7 +32,7 @@ class Restoring(Work):
     def restored(self) -> Restored | None:
         """How far it has caught up; None for a store that was never restored. Read once in a transaction."""
         if not self._is_read:
-            text = self._execute(_CONTROL).scalar_one_or_none()
+            text = self._value(_CONTROL)
             self._restored, self._is_read = (Restored.from_text(text) if text else None), True
         return self._restored
 

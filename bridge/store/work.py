@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable, Table, text
+from sqlalchemy import Connection, CursorResult, Executable, Table, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.ports import Clock
 from bridge.store.columns import from_microseconds
+from bridge.store.prepared import Prepared
 
 #: The database's clock in microseconds since the epoch; SQLite's ticks in milliseconds.
-_NOW_POSTGRESQL = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")
-_NOW_SQLITE = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000"
+_NOW = Prepared(
+    lambda dialect: select(
+        literal_column("CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")
+        if dialect == "postgresql"
+        else literal_column("CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000")
+    )
+)
+NO_VALUES: Mapping[str, Any] = {}
 
 
 T = TypeVar("T")
@@ -55,15 +62,28 @@ class Work:
     def now(self) -> datetime:
         if self._clock is not None:
             return self._clock.now()
-        if self._connection.dialect.name == "postgresql":
-            return from_microseconds(self._connection.execute(_NOW_POSTGRESQL).scalar_one())
-        # A decision asks several times, and the way through SQLAlchemy takes twenty times as long as the answer.
-        driver: Any = self._connection.connection.driver_connection
-        return from_microseconds(driver.execute(_NOW_SQLITE).fetchone()[0])
+        return from_microseconds(self._value(_NOW))
 
     def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT whose values are given to `_execute`: written into the statement they cost more than the row."""
         return inserting(self._connection.dialect.name, table)
+
+    def _rows(self, statement: Prepared, values: Mapping[str, Any] = NO_VALUES) -> list[Any]:
+        return statement.rows(self._connection, values)
+
+    def _row(self, statement: Prepared, values: Mapping[str, Any] = NO_VALUES) -> Any:  # noqa: ANN401 - a row, or None
+        """The one row that an answer has at most."""
+        (row,) = statement.rows(self._connection, values) or (None,)
+        return row
+
+    def _value(self, statement: Prepared, values: Mapping[str, Any] = NO_VALUES) -> Any:  # noqa: ANN401 - a value, or None
+        """The first value of the one row that an answer has at most."""
+        (row,) = statement.rows(self._connection, values) or ((None,),)
+        return row[0]
+
+    def _put(self, statement: Prepared, values: Mapping[str, Any]) -> bool:
+        """Whether a statement found or made its one row."""
+        return statement.changed(self._connection, values) == 1
 
     def _execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:  # noqa: ANN401 - rows of values
         return self._connection.execute(statement, values)

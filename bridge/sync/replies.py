@@ -10,11 +10,21 @@ from bridge.domain.engagement import Engagement
 from bridge.domain.errors import StoreError, TryLater
 from bridge.domain.facts import Bounced, Fact, MessageKind, Report, ReportKind
 from bridge.domain.ids import DeskName
-from bridge.ports import PORTAL_SOURCE, Authenticity, InboxItem, InboxState, Reading, TrailEvent, Transaction
+from bridge.ports import (
+    PORTAL_SOURCE,
+    Authenticity,
+    Correspondence,
+    InboxItem,
+    InboxState,
+    Reading,
+    TrailEvent,
+    Transaction,
+)
 from bridge.sync.alarm import raise_alert
 from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.intake import take_in
+from bridge.sync.recalling import Recalled
 from bridge.sync.repeating import SAID_AGAIN, by_machine, is_said_again
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
@@ -45,8 +55,9 @@ def verified_now(around: Surroundings, raw: bytes, received_at: datetime) -> Aut
 def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem, found: Authenticity | None) -> InboxState:
     if (state := settled_already(tx, item)) is not None:
         return state
-    reading = read_item(tx, around, item, found)
-    engagement = tx.engagement(reading.engagement) if reading.engagement else None
+    known = Recalled(tx)
+    reading = read_item(known, around, item, found)
+    engagement = known.engagement(reading.engagement) if reading.engagement else None
     if engagement is None:
         return _set_aside(tx, around, item, reading, engagement)
     reading = _newer_status(_seen_before(tx, around, item, reading, engagement), engagement)
@@ -62,14 +73,16 @@ def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem, found: A
     return take_reading(tx, around, item, reading, engagement, f"desk:{engagement.desk}")
 
 
-def read_item(tx: Transaction, around: Surroundings, item: InboxItem, found: Authenticity | None = None) -> Reading:
+def read_item(
+    known: Correspondence, around: Surroundings, item: InboxItem, found: Authenticity | None = None
+) -> Reading:
     """Mail is read by the reader that all desks share, what came from a portal by the desk's own connector."""
     if not item.source.startswith(PORTAL_SOURCE):
-        return around.reader.receive(item.raw, item.received_at, tx, found)
+        return around.reader.receive(item.raw, item.received_at, known, found)
     connector = around.connectors.get(DeskName(item.source.removeprefix(PORTAL_SOURCE)))
     if connector is None:
         return Reading("review", "quarantine", ("no_such_desk",), channel="portal")
-    return connector.receive(item.raw, item.received_at, tx)
+    return connector.receive(item.raw, item.received_at, known)
 
 
 def _seen_before(

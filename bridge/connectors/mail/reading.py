@@ -15,7 +15,6 @@ from bridge.connectors.mail import automatic
 from bridge.connectors.mail.bounce import bounce, is_notice_of_success, named_by_envelope, report_type
 from bridge.connectors.mail.matching import Match, OwnReferences, match, names_ours
 from bridge.connectors.mail.parsing import ParsedMail, file_content, header_only, parsed
-from bridge.connectors.mail.recalling import Recalled
 from bridge.connectors.mail.saying import Said, Saying
 from bridge.connectors.mail.sender import authentication, desk_of
 from bridge.connectors.mail.settings import MailSettings
@@ -63,7 +62,7 @@ class MailReader:
         What the configured server at the border says about the sender counts before what was `found` by ourselves.
         """
         try:
-            return self._read(parsed(raw), raw, received_at, Recalled(known), found)
+            return self._read(parsed(raw), raw, received_at, known, found)
         except BridgeError:
             raise
         except (Exception, RecursionError) as error:  # noqa: BLE001 - hostile or broken mail, never a lost one

@@ -26,6 +26,13 @@ from bridge.connectors.mail.quoting import (
 from bridge.connectors.mail.wording import REPLY_LINE
 
 _LANGUAGES = ["en", "de", "fr", "nl", "es", "it", "pl"]
+#: mail-parser-reply puts its expressions together for each mail unless they are given; disclaimers are found here
+_EXPRESSIONS = EmailMessage("", languages=_LANGUAGES, keep_hyphen_lists=True)
+_GIVEN = {
+    "_header_regex": _EXPRESSIONS.HEADER_REGEX,
+    "_signature_regex": _EXPRESSIONS.SIGNATURE_REGEX,
+    "_disclaimers_regex": re.compile("(?!)"),
+}
 #: so much of the end is searched for a signature by mail-parser-reply: below a quarter of a second at its worst
 _SIGNATURE_WITHIN = 2_000
 _LONGEST_LINE = 4_000
@@ -117,7 +124,7 @@ def _without_signature(text: str) -> str:
     """Cut the signature that mail-parser-reply finds at the end, unless nothing would be left."""
     head, tail = text[:-_SIGNATURE_WITHIN], text[-_SIGNATURE_WITHIN:]
     tail = re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]{2,}", " ", tail))
-    message = EmailMessage(text=tail, languages=list(_LANGUAGES), keep_hyphen_lists=True).read()
+    message = EmailMessage(tail, languages=_LANGUAGES, **_GIVEN).read()
     signature = cast(str, message.replies[0].signatures) if len(message.replies) == 1 else ""
     at = tail.find(signature) if signature else -1
     body = (head + tail[:at]).strip() if at > 0 else (head + tail).strip()

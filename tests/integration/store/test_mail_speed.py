@@ -7,6 +7,7 @@ from sqlalchemy import event, text
 
 from bridge.domain.ids import EngagementId
 from bridge.ports import InboxState, RawItem
+from bridge.store import prepared
 from tests.stores.samples import START, sys_id
 
 SENT = 20_000
@@ -22,6 +23,8 @@ QUESTIONS = {
     "by_desk_record": lambda work: work.by_desk_record("dcc", "4711"),
     "followed": lambda work: work.followed("dcc", START),
     "first_item": lambda work: work.first_item("<1@dcc.example>"),
+    "engagement": lambda work: work.engagement(EngagementId("e1")),
+    "engagements": lambda work: work.engagements(sys_id(1)),
     "know_mail": lambda work: work.know_mail("<1@dcc.example>", EngagementId("e1"), 1),
     "count_events": lambda work: work.count_events(sys_id(1), "item_received", "desk:dcc", START - timedelta(hours=1)),
     "inbox_item": lambda work: work.inbox_item(1),
@@ -38,31 +41,38 @@ def grown(store):
     return store
 
 
-def asked(store, question):
+def asked(store, question, monkeypatch):
     """What a question made the database do: its statements with their values."""
     seen = []
 
     def note(_connection, _cursor, statement, values, *_):
         seen.append((statement, values))
 
+    def execute(compiled, connection, values, take):
+        seen.append((compiled.text, compiled.given(values)))
+        return executed(compiled, connection, values, take)
+
+    executed = prepared._Compiled.execute
+    monkeypatch.setattr(prepared._Compiled, "execute", execute)
     with store.transaction() as work:
         event.listen(store._engine, "before_cursor_execute", note)
         try:
             question(work)
         finally:
             event.remove(store._engine, "before_cursor_execute", note)
+            monkeypatch.undo()
     return seen
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_no_table_is_read_from_end_to_end(grown, question):
+def test_no_table_is_read_from_end_to_end(grown, question, monkeypatch):
     explain = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}[grown._engine.dialect.name]
-    statements = asked(grown, QUESTIONS[question])
+    statements = asked(grown, QUESTIONS[question], monkeypatch)
     assert statements
     with grown.transaction() as work:
         for statement, values in statements:
             plan = "\n".join(str(row) for row in work._connection.exec_driver_sql(explain + statement, values))
-            assert "SCAN " not in plan
+            assert "SCAN " not in plan.replace("SCAN CONSTANT ROW", "")
             # PostgreSQL rightly looks through tables that hold next to nothing.
             assert "Seq Scan on outbox" not in plan
 

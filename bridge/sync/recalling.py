@@ -1,7 +1,6 @@
-"""What is known about a correspondence, asked once for each mail.
+"""What is known about a correspondence, asked once for each item.
 
-The same reference stands in a mail's header, subject and body, and the store answers in a tenth of the time that
-reading the whole mail takes.
+The same reference stands in a mail's header, subject and body, and who decides wants the engagement that was matched.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from bridge.ports import Correspondence
 
 
 class Recalled:
-    """Implements `ports.Correspondence` for one mail; what was asked before is not asked again."""
+    """Implements `ports.Correspondence` for one item; what was asked before is not asked again."""
 
     def __init__(self, known: Correspondence) -> None:
         self._known = known
@@ -23,7 +22,11 @@ class Recalled:
     def by_message_id(self, message_id: str) -> EngagementId | None:
         """See `ports.Correspondence`."""
         if message_id not in self._of_message:
-            self._of_message[message_id] = self._known.by_message_id(message_id)
+            found = self._known.by_message_id(message_id)
+            self._of_message[message_id] = found
+            if found is not None:
+                # It is looked at in any case, and its reference stands in the subject.
+                self.engagement(found)
         return self._of_message[message_id]
 
     def by_reference(self, reference: Reference) -> EngagementId | None:
@@ -43,5 +46,8 @@ class Recalled:
     def engagement(self, engagement: EngagementId) -> Engagement | None:
         """See `ports.Correspondence`."""
         if engagement not in self._engagements:
-            self._engagements[engagement] = self._known.engagement(engagement)
+            found = self._known.engagement(engagement)
+            self._engagements[engagement] = found
+            if found is not None:
+                self._of_reference[found.reference] = found.id
         return self._engagements[engagement]
