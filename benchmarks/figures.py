@@ -205,7 +205,8 @@ def _mail_rows(mails: dict[str, Any]) -> Iterator[Row]:
         yield f"  {side}", f"{rate:,}", f"mails/s{f', {became}' if side == mailing.BRIDGE else ''}"
     for side, ratio in mails["bridge_to"].items():
         yield f"  bridge : {side}", f"{ratio:.2f}", _aim(ratio, round(AIM_MAILS, 2)) if side == mailing.BARE else ""
-    yield f"  bridge, not yet deciding : {mailing.BARE}", f"{mails['read_to'][mailing.BARE]:.2f}", "fetched, kept, read"
+    read = mails["read_to"][mailing.BARE]
+    yield f"  bridge, not yet deciding : {mailing.BARE}", f"{read:.2f}", _aim(read, round(AIM_MAILS, 2))
     for side, memory in mails["memory_mb"].items():
         yield f"  peak memory: {side}", f"{memory:.0f}", _memory(memory) if side == mailing.BRIDGE else "MB"
 

@@ -32,6 +32,7 @@ from bridge.sync.apply import apply
 from bridge.sync.cycle import Cycle
 from bridge.sync.engage import engage
 from bridge.sync.messages import MessagePerformer, composed
+from bridge.sync.recalling import Recalled
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
@@ -95,7 +96,7 @@ def _only_read(application: Application) -> float:
     with application.store.reading() as tx:
         for number in range(1, tx.newest_item() + 1):
             if item := tx.inbox_item(number):
-                application.around.reader.receive(item.raw, item.received_at, tx)
+                application.around.reader.receive(item.raw, item.received_at, Recalled(tx))
     return time.perf_counter() - started
 
 

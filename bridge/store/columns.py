@@ -86,7 +86,10 @@ class Json(TypeDecorator[Any]):
         return None if value is None else dump_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002
-        return None if value is None else json.loads(value)
+        if value is None:
+            return None
+        # Most lists are empty.
+        return [] if value == "[]" else json.loads(value)
 
 
 class Octets(TypeDecorator[bytes]):

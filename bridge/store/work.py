@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
@@ -15,14 +15,8 @@ from bridge.ports import Clock
 from bridge.store.columns import from_microseconds
 from bridge.store.prepared import Prepared
 
-#: The database's clock in microseconds since the epoch; SQLite's ticks in milliseconds.
-_NOW = Prepared(
-    lambda dialect: select(
-        literal_column("CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")
-        if dialect == "postgresql"
-        else literal_column("CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000")
-    )
-)
+#: PostgreSQL's clock in microseconds since the epoch.
+_NOW = Prepared(select(literal_column("CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")))
 NO_VALUES: Mapping[str, Any] = {}
 
 
@@ -62,6 +56,9 @@ class Work:
     def now(self) -> datetime:
         if self._clock is not None:
             return self._clock.now()
+        if self._connection.dialect.name == "sqlite":
+            # SQLite would ask the same clock, and a decision asks several times.
+            return datetime.now(UTC)
         return from_microseconds(self._value(_NOW))
 
     def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
