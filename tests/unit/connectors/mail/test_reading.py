@@ -11,16 +11,19 @@ from bridge.domain.errors import StoreUnavailable
 from bridge.domain.facts import ReportKind
 from bridge.sandbox import replies
 from bridge.sandbox.replies import Reply
+from bridge.sync.recalling import Recalled
 from tests.unit.connectors.mail.messages import NOW, outbound
 from tests.unit.connectors.mail.reading_fixtures import (
     ASKED,
     CORPUS,
     ENGAGEMENTS,
+    OTHER,
     RECEIVED,
     SETTINGS,
     Memory,
     Writer,
     filled,
+    message_id,
     read,
     reader,
 )
@@ -205,8 +208,17 @@ class Counting(Memory):
 
 
 def test_the_store_is_asked_everything_once_for_each_mail():
-    known = Counting()
+    counting = Counting()
+    known = Recalled(counting)
     reading = read("command-decline-with-direction", known=known)
-    assert reading.engagement
-    assert {kind for kind, _ in known.asked} == {"message", "reference", "engagement"}
-    assert set(known.asked.values()) == {1}
+    # Who decides asks once more; the reference in the subject is that of the engagement which the header named.
+    assert known.engagement(reading.engagement).id == reading.engagement
+    assert {kind for kind, _ in counting.asked} == {"message", "engagement"}
+    assert set(counting.asked.values()) == {1}
+
+
+def test_a_reference_that_names_another_engagement_than_the_header_is_asked_for():
+    known = Recalled(Memory())
+    assert known.by_message_id(message_id(ASKED)) == ASKED.id
+    assert known.by_reference(OTHER.reference) == OTHER.id
+    assert known.by_reference(ASKED.reference) == ASKED.id
