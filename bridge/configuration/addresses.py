@@ -141,9 +141,21 @@ def clamd(value: object) -> SocketFile | HostPort:
     return listener(place)
 
 
+def reachable(value: object) -> str:
+    """Hosts of desks' own systems: one, or all below a domain; or the name of an installed method."""
+    remedy = (
+        "write a host as rt.uat.example.org, all below a domain as *.uat.example.org, or an installed method's name"
+    )
+    text = read_text(value, "host", remedy).lower()
+    if not re.fullmatch(r"(\*\.)?[a-z0-9]([a-z0-9._-]*[a-z0-9])?", text):
+        raise WrongValue(f"{value!r} is no host", remedy)
+    return text
+
+
 Address = Annotated[str, *written(address, r"^\S+@\S+$", "servicedesk@example.org")]
 Domain = Annotated[str, *written(domain, r"^[^@\s]+$", "example.org")]
 Allowed = Annotated[str, *written(allowed, r"^\S*@\S+$", "@example.org")]
+Reachable = Annotated[str, *written(reachable, r"^[A-Za-z0-9*][A-Za-z0-9._-]*$", "*.uat.example.org")]
 Listen = Annotated[HostPort, *written(listener, r"^.+:\d{1,5}$", "127.0.0.1:8600")]
 ClamdPlace = Annotated[SocketFile | HostPort, *written(clamd, r"^(unix:///|tcp://).+$", "unix:///run/clamav/clamd.ctl")]
 NameServer = Annotated[HostPort, *written(name_server, r"^[0-9a-fA-F.:\[\]]+$", "192.0.2.53")]

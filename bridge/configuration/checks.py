@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from bridge.configuration.desk_models import AgreementModel, DeskModel, MethodModel
@@ -58,7 +59,11 @@ def _check_timeouts(model: BridgeModel, document: Document) -> Iterable[Problem]
 
 def _may_be_plain(model: BridgeModel) -> bool:
     host = urlsplit(model.servicenow.url).hostname or ""
-    return model.environment != "production" or host == "localhost" or host.startswith("127.")
+    return model.environment != "production" or _is_loopback(host)
+
+
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _check_sources(model: BridgeModel, document: Document) -> Iterable[Problem]:
@@ -161,6 +166,8 @@ def _check_beside(
         yield document.problem(
             (*at, "method", "email", "to"), "the desk has the bridge's own address", "write the desk's mailbox"
         )
+    if process.environment != "production" and desk.mode is not Mode.OBSERVE:
+        yield from _check_reach(agreement.method, document, (*at, "method"), process)
     if desk.mode is not Mode.LIVE or agreement.afterwards is not Afterwards.RESOLVE:
         return
     coded = {source.table for source in process.sources if profile_of(source.table).resolution_code}
@@ -170,6 +177,26 @@ def _check_beside(
             f"a live desk's cases are resolved, and {table} has no resolution code",
             "add resolution_codes: with the table and a code of its list, or write afterwards: release",
         )
+
+
+def _check_reach(method: MethodModel, document: Document, at: Location, process: BridgeModel) -> Iterable[Problem]:
+    """Outside production no desk's real system gets a ticket about a test: it must be named as one that may."""
+    allowed = process.portals.allow
+    for name, own in (("rest", method.rest), ("servicenow", method.servicenow)):
+        host = (urlsplit(own.url).hostname or "") if own is not None else "localhost"
+        if not _is_loopback(host) and not any(fnmatchcase(host.lower(), one) for one in allowed):
+            yield document.problem(
+                (*at, name, "url"),
+                f"outside production {host} may not be used: portals.allow does not name it",
+                f"add it in bridge.yaml, as portals: {{allow: [{host}]}}, or write environment: production there",
+            )
+    for name in method.installed:
+        if name.lower() not in allowed:
+            yield document.problem(
+                (*at, name),
+                f"outside production the method {name!r} may not be used: portals.allow does not name it",
+                f"add it in bridge.yaml, as portals: {{allow: [{name}]}}, or write environment: production there",
+            )
 
 
 def own_addresses(process: BridgeModel) -> frozenset[str]:

@@ -16,6 +16,7 @@ from bridge.configuration.addresses import (
     InstanceUrl,
     Listen,
     NameServer,
+    Reachable,
     SmtpUrl,
 )
 from bridge.configuration.login_models import LoginModel
@@ -294,6 +295,16 @@ class AttributeModel(Strict):
     kind: FieldKind = Field(FieldKind.TEXT, description="`text`, `boolean` or `number`.")
 
 
+class PortalsModel(Strict):
+    """Desks that are reached through systems of their own."""
+
+    allow: list[Reachable] = Field(
+        [],
+        description="Outside production desks' own systems are used at these hosts only (`rt.uat.example.org`, "
+        "`*.uat.example.org`), and installed methods only if they are named here.",
+    )
+
+
 class BridgeModel(Strict):
     """`config/bridge.yaml`."""
 
@@ -303,7 +314,9 @@ class BridgeModel(Strict):
         "out. Changing it later makes every delivery a new one.",
     )
     environment: Literal["production", "test"] = Field(
-        "test", description="Anything but `production` sends mail to `mail.allow` only."
+        "test",
+        description="Anything but `production` sends mail to `mail.allow` only, and uses desks' own systems at "
+        "`portals.allow` only.",
     )
     go_live: Instant = Field(description="What happened before this instant is never acted upon.")
     servicenow: ServiceNowModel = Field(description="Elexon's ServiceNow.")
@@ -317,6 +330,7 @@ class BridgeModel(Strict):
         ReconcileModel(), description="Comparing what the bridge holds with ServiceNow, the desks and the mailbox."
     )
     mail: MailModel | None = Field(None, description="The bridge's own mailbox; needed for desks reached by mail.")
+    portals: PortalsModel = Field(PortalsModel(), description="Desks' own systems.")
     alerts: AlertsModel = Field(AlertsModel(), description="Where alarms go.")
     web: WebModel = Field(WebModel(), description="The listeners.")
     delivery: DeliveryModel = Field(DeliveryModel(), description="Time limits of deliveries.")

@@ -31,8 +31,15 @@ def folder(bench, installed):
     path = bench.folder / "shared"
     path.mkdir()
     bench.desks[DCC]["agreement"]["method"] = {"folder": {"path": str(path)}}
+    bench.bridge["portals"] = {"allow": ["folder"]}
     bench.write()
     return path
+
+
+def test_outside_production_an_installed_method_must_be_named(bench, folder):
+    del bench.bridge["portals"]
+    bench.write()
+    assert "the method 'folder' may not be used" in bench.attempt("check").stdout
 
 
 def said(folder, text, name="1"):

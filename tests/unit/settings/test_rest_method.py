@@ -1,5 +1,6 @@
 """A desk's REST API as it is written in its agreement: what can be used, and what is told where."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,53 @@ def test_in_production_nothing_may_travel_unprotected(folder):
     assert "environment: test" in text
     (folder / "bridge.yaml").write_text(text.replace("environment: test", "environment: production"))
     assert any("unprotected" in problem.what for problem in problems_of(folder, VARIABLES))
+
+
+def spoil_mode(folder, mode):
+    spoil(folder / "desks" / "dcc-service-desk.yaml", "mode: observe", f"mode: {mode}")
+
+
+def allow(folder, *places):
+    path = folder / "bridge.yaml"
+    path.write_text(f"{path.read_text()}\nportals: {{allow: {json.dumps(places)}}}\n")
+
+
+@pytest.mark.parametrize("mode", ["propose", "live"])
+def test_outside_production_a_desk_s_system_must_be_named(folder, mode):
+    spoil_mode(folder, mode)
+    (problem,) = problems_of(folder, VARIABLES)
+    assert "desk.example.org may not be used" in problem.what
+    assert "portals: {allow: [desk.example.org]}" in problem.remedy
+    assert "url: " in problem.file.read_text().splitlines()[problem.line - 1]
+
+
+@pytest.mark.parametrize("place", ["desk.example.org", "DESK.example.org", "*.example.org"])
+def test_a_desk_s_system_that_is_named_may_be_used(folder, place):
+    spoil_mode(folder, "live")
+    allow(folder, place)
+    assert problems_of(folder, VARIABLES) == ()
+
+
+@pytest.mark.parametrize("place", ["example.org", "other.example.org", "*.desk.example.org"])
+def test_a_name_that_is_another_s_does_not_help(folder, place):
+    spoil_mode(folder, "live")
+    allow(folder, place)
+    assert ["may not be used" in problem.what for problem in problems_of(folder, VARIABLES)] == [True]
+
+
+@pytest.mark.parametrize("place", ["https://desk.example.org", "desk.example.org/api", "*", "", "desk-*.example.org"])
+def test_what_names_no_host_is_refused(folder, place):
+    allow(folder, place)
+    assert ["write a host" in problem.remedy for problem in problems_of(folder, VARIABLES)] == [True]
+
+
+def test_in_production_and_on_this_machine_no_system_need_be_named(folder):
+    spoil_mode(folder, "live")
+    spoil(folder / "desks" / "dcc-service-desk.yaml", "https://desk.example.org/api", "http://127.0.0.1:8080/api")
+    assert problems_of(folder, VARIABLES) == ()
+    spoil(folder / "desks" / "dcc-service-desk.yaml", "http://127.0.0.1:8080/api", "https://desk.example.org/api")
+    spoil(folder / "bridge.yaml", "environment: test ", "environment: production ")
+    assert problems_of(folder, VARIABLES) == ()
 
 
 def test_a_variable_that_is_not_set_is_told(folder):
