@@ -8,6 +8,8 @@ from bridge.domain.errors import BridgeError, UntrustedAnswer
 
 _DAMAGED_FOR = timedelta(hours=1)
 _AWAY_FOR = timedelta(hours=12)
+WORDS_FIRST = timedelta(minutes=15)
+"""For so long a status waits for the words that explain it, where these cannot be listed."""
 
 
 def patience_with(error: BridgeError) -> timedelta:

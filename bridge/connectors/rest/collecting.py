@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import orjson
 import structlog
 
-from bridge.connectors.portals.patience import patience_with
+from bridge.connectors.portals.patience import WORDS_FIRST, patience_with
 from bridge.connectors.portals.reading import sets_status
 from bridge.connectors.portals.statuses import set_by_us
 from bridge.connectors.rest.answers import text_of
@@ -228,8 +228,7 @@ class RestCollector:
 
     def _comments(self, record: str, trouble: list[BridgeError]) -> Iterator[RawItem]:
         """Each comment once; those that may be read later leave their errors in `trouble` and hide no others."""
-        listed = [item for item in self._lists.messages(record) if not is_private(item)]
-        for item in self._new(listed, f"comment/{record}"):
+        for item in self._new(self._listed_comments(record, trouble), f"comment/{record}"):
             identity = f"comment/{record}/{item.id}"
             try:
                 whole = self._lists.message(record, item)
@@ -241,6 +240,22 @@ class RestCollector:
                 whole, told = item, {**_parts(item), "left_out": why}
             if not is_ours(whole, self._settings) and not is_private(whole):
                 yield self._item("comment", record, told, identity)
+
+    def _listed_comments(self, record: str, trouble: list[BridgeError]) -> list[Item]:
+        """What is said in a ticket. A list that is refused, or stays unreadable, holds up the status no longer."""
+        place = (record, "comments")
+        try:
+            listed = [item for item in self._lists.messages(record) if not is_private(item)]
+        except BridgeError as error:
+            passing = error.retryable or is_login_refused(error)
+            since = self._unread_since.setdefault(place, self._session.monotonic())
+            waited = timedelta(seconds=self._session.monotonic() - since)
+            if passing and (waited < WORDS_FIRST or isinstance(error, NotBegun)):
+                raise
+            trouble.append(self._refused(error) if is_login_refused(error) else error)
+            return []
+        self._unread_since.pop(place, None)
+        return listed
 
     def _files(self, record: str, trouble: list[BridgeError]) -> Iterator[RawItem]:
         """Each file once; those that may be fetched later leave their errors in `trouble` and hide no status."""

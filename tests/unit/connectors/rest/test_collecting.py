@@ -323,6 +323,54 @@ def test_a_list_of_files_that_is_refused_hides_neither_comments_nor_the_status(c
     assert set(store.items) == {"comment/7/1", STATUS, "unread/7", "gone/8"}
 
 
+def test_a_list_of_comments_that_is_refused_hides_neither_files_nor_the_status(collector, store, solved):
+    refuse(solved, "messages", FarSideError("no right to see them"))
+    store.engagements = [engagement(), engagement("8")]
+    solved.tickets["8"] = NotFound("not there")
+    assert passes(collector, store, solved, 2) == []
+    assert set(store.items) == {"file/7/5", STATUS, "unread/7", "gone/8"}
+    assert store.items[STATUS]["ordered"] is False
+
+
+@pytest.mark.parametrize("error", [*PASSING, NotPermitted("login refused", status=401)])
+def test_a_status_waits_for_words_that_cannot_be_listed_and_not_for_ever(collector, store, solved, error):
+    kept = solved.messages
+    refuse(solved, "messages", error)
+    assert len(passes(collector, store, solved, 1)) == 1
+    solved.time += 14 * 60
+    assert len(passes(collector, store, solved, 1)) == 1
+    assert store.items == {}
+    solved.time += 2 * 60
+    assert [told.retryable for told in passes(collector, store, solved, 1)] == [True]
+    assert set(store.items) == {"file/7/5", STATUS}
+    assert store.items[STATUS]["ordered"] is False
+    solved.messages = kept
+    assert passes(collector, store, solved, 1) == []
+    assert "left_out" not in store.items["comment/7/1"]
+
+
+def test_words_that_can_be_listed_again_are_waited_for_anew(collector, store, solved):
+    kept = solved.messages
+    for _ in range(3):
+        refuse(solved, "messages", TryLater("answered 503"))
+        assert len(passes(collector, store, solved, 1)) == 1
+        solved.time += 10 * 60
+        solved.messages = kept
+        solved.tickets["7"]["status"] = "open"
+        passes(collector, store, solved, 1)
+        solved.tickets["7"]["status"] = "solved"
+        solved.time += 10 * 60
+    assert STATUS not in store.items
+
+
+def test_a_list_that_was_not_asked_for_in_our_own_time_is_waited_for(collector, store, solved):
+    refuse(solved, "messages", NotBegun("the calls of this minute are made"))
+    passes(collector, store, solved, 1)
+    solved.time += 100 * 3600
+    assert len(passes(collector, store, solved, 1)) == 1
+    assert store.items == {}
+
+
 @pytest.mark.parametrize("place,part,other", PLACES[:3])
 @pytest.mark.parametrize(
     "error,hours", [(UntrustedAnswer("half of it"), 1), (TryLater("500"), 12), (NotPermitted("login", status=401), 12)]
