@@ -20,7 +20,7 @@ from bridge.connectors.mail.html import Layout, shown_pictures
 from bridge.connectors.mail.schema import FILE_NAME
 from bridge.connectors.mail.signing import is_plain_message_id
 from bridge.connectors.mail.smime import NotSigned, signed_content
-from bridge.connectors.mail.structure import DEEPEST, MOST_PARTS, Unreadable, structure_of
+from bridge.connectors.mail.structure import DEEPEST, MOST_PARTS, Unreadable, serialised, structure_of
 from bridge.connectors.mail.tnef import NotTnef, unpacked
 from bridge.ports import ReadAttachment
 
@@ -290,7 +290,7 @@ def _embedded_text(part: Message) -> str:
 
 
 def _described(part: Message, found: _Found, fallback: str) -> ReadAttachment:
-    content = _serialised(part) if part.is_multipart() else _content(part)
+    content = serialised(part) if part.is_multipart() else _content(part)
     name = _safe_name(_file_name(part)) or fallback or f"part.{part.get_content_subtype()}"
     return _as_attachment(name, part.get_content_type(), content, found)
 
@@ -300,14 +300,6 @@ def _as_attachment(name: str, content_type: str, content: bytes, found: _Found) 
     if digest == found.sought.sha256:
         found.sought.content = content
     return ReadAttachment(name, content_type, len(content), digest)
-
-
-def _serialised(part: Message) -> bytes:
-    try:
-        return part.as_bytes()
-    except (UnicodeError, LookupError):
-        # The library cannot write every mail that it can read, such as one with text where it expects ASCII.
-        return part.as_string().encode("utf-8", "surrogateescape")
 
 
 def _file_name(part: Message) -> str:

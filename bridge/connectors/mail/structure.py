@@ -7,10 +7,15 @@ mail has more of these than an honest one.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from email.message import Message
 from email.parser import BytesFeedParser
 from email.policy import Compat32, Policy, compat32
+from typing import Any
+
+from bridge.connectors.mail.folding import Folded, folded
 
 MOST_PARTS = 500
 _MOST_MULTIPARTS = 300
@@ -44,45 +49,121 @@ def structure_of(raw: bytes) -> Message:
     # Almost no mail has so many even of the word, which is found in a tenth of the time.
     if raw.lower().count(b"multipart/") > _MOST_MULTIPARTS and len(_MULTIPART.findall(raw)) > _MOST_MULTIPARTS:
         raise Unreadable("more multiparts than an honest mail has")
-    parts, compared = _Parts(), 0
+    shorter = folded(raw)
+    parts, compared = _Parts(shorter), 0
     parser = BytesFeedParser(parts, policy=compat32)
-    for start in range(0, len(raw), _PIECE):
-        piece = raw[start : start + _PIECE]
+    for start in range(0, len(shorter.raw), _PIECE):
+        piece = shorter.raw[start : start + _PIECE]
         parser.feed(piece)
         compared += (piece.count(b"\n") + piece.count(b"\r")) * parts.deepest
         if compared > _MOST_COMPARED:
             raise Unreadable("more lines, nested deeper, than an honest mail has")
-    return parser.close()
+    message = parser.close()
+    parts.unfolded = True
+    return message
+
+
+def serialised(part: Message) -> bytes:
+    """A part of a tree as octets, its lines ended by LF; what is folded in it need not be looked at line by line."""
+    if not isinstance(part, _Part) or any(map(_is_written_as_it_is, part.walk())):
+        return _written(part)
+    part.parts.unfolded = False
+    try:
+        return part.parts.folded.unfold_octets(_written(part), lines=True)
+    finally:
+        part.parts.unfolded = True
+
+
+def _is_written_as_it_is(part: Message) -> bool:
+    """Whether the library keeps the ends of lines: it does with what claims to have parts and has none."""
+    return part.get_content_maintype() in {"multipart", "message"} and not part.is_multipart()
+
+
+def _written(part: Message) -> bytes:
+    try:
+        return part.as_bytes()
+    except (UnicodeError, LookupError):
+        # The library cannot write every mail that it can read, such as one with text where it expects ASCII.
+        return part.as_string().encode("utf-8", "surrogateescape")
+
+
+class _Unfolded:
+    """An attribute of `Message` that may hold folded text."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, part: _Part, owner: type) -> Any:  # noqa: ANN401 - text, parts or None
+        held = part.held.get(self._name)
+        return part.parts.folded.unfold(held) if isinstance(held, str) and part.parts.unfolded else held
+
+    def __set__(self, part: _Part, value: Any) -> None:  # noqa: ANN401 - as above
+        part.held[self._name] = value
 
 
 class _Part(Message):
-    """A part whose header is counted together with those of all others of its mail. `depth` is 0 for the mail."""
+    """A part whose header is counted together with those of all others of its mail. `depth` is 0 for the mail.
+
+    While the parser is at work it sees what is folded; whoever reads the part afterwards does not notice.
+    """
+
+    _payload = _Unfolded()
+    preamble = _Unfolded()
+    epilogue = _Unfolded()
 
     def __init__(self, policy: Policy, parts: _Parts) -> None:
+        self.parts = parts
+        #: the text of `_Unfolded` attributes as the parser has left it
+        self.held: dict[str, Any] = {}
         super().__init__(policy)
-        self._parts = parts
         self.depth = 0
+
+    def get_payload(self, i: int | None = None, decode: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the library's signature
+        """See `email.message.Message.get_payload`; a folded file is decoded without being written out in lines."""
+        found = self._decoded() if decode else None
+        library: Any = super().get_payload
+        return library(i, decode) if found is None else found
+
+    def is_multipart(self) -> bool:
+        """See `email.message.Message.is_multipart`; for which nothing need be unfolded."""
+        return isinstance(self.held.get("_payload"), list)
+
+    def _decoded(self) -> bytes | None:
+        """The octets of a folded file; None for everything else, and where its base64 is not clean."""
+        held = self.held.get("_payload")
+        if not isinstance(held, str) or not self.parts.folded.holds(held):
+            return None
+        if str(self.get("Content-Transfer-Encoding", "")).lower() != "base64":
+            return None
+        try:
+            whole = self.parts.folded.unfold_octets(held.encode("ascii"))
+            return base64.b64decode(whole.translate(None, b"\r\n"), validate=True)
+        except (UnicodeError, binascii.Error):
+            return None
 
     def set_raw(self, name: str, value: str) -> None:
         """Keep a field as the parser has found it."""
         lower = name.lower()
         longest = _LONGEST_CONTENT_FIELD if lower.startswith("content-") else _LONGEST_FIELD
         kept = value[-longest:] if lower in _NEWEST_LAST else value[:longest]
-        self._parts.count_field(len(name) + len(kept))
+        self.parts.count_field(len(name) + len(kept))
         super().set_raw(name, kept)
 
     def attach(self, payload: Message | str) -> None:
         """Take a part in, before the parser has read more of it than where it begins."""
         if isinstance(payload, _Part):
             payload.depth = self.depth + 1
-            self._parts.go_down_to(payload.depth)
+            self.parts.go_down_to(payload.depth)
         super().attach(payload)
 
 
 class _Parts:
     """Makes the parts of one mail, and counts them and their fields."""
 
-    def __init__(self) -> None:
+    def __init__(self, folded: Folded) -> None:
+        self.folded = folded
+        #: the parser has done its work
+        self.unfolded = False
         self.deepest = 1
         self._made = 0
         self._fields = 0
