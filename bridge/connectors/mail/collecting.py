@@ -25,7 +25,7 @@ from bridge.connectors.mail.keeping import (
 from bridge.connectors.mail.mailbox import LOST, Listed, Mailbox, opened
 from bridge.connectors.mail.positions import Position, Positions, StorePositions
 from bridge.connectors.mail.settings import MailSettings
-from bridge.domain.errors import TryLater
+from bridge.domain.errors import TryLater, UntrustedAnswer
 from bridge.ports import CheckResult, CheckStatus, RawItem, Store
 
 _BATCH = 50
@@ -233,6 +233,10 @@ class _Round:
             return None
         if raw is None:
             self.handled.add(entry.uid)
+            if self.mailbox.uids(f"UID {entry.uid}"):
+                # It is not gone: the server gives nothing instead of it.
+                pass_over(self.source, entry.uid, UntrustedAnswer("a mail without bytes"))
+                self.missed.add(entry.uid)
         elif oversize:
             raw = marked(entry.size, raw)
         return raw

@@ -76,10 +76,9 @@ class Mailbox:
         return sorted(filter(None, (_entry(data) for data in answer)), key=lambda entry: entry.uid)
 
     def fetch(self, uid: int, *, first: int | None = None) -> bytes | None:
-        """A mail's bytes, or its `first` ones, without a change of its flags; None if it is gone."""
+        """A mail's bytes, or its `first` ones, without a change of its flags; None if the server gives none."""
         part = "BODY.PEEK[]" if first is None else f"BODY.PEEK[]<0.{first}>"
-        answer = self._uid("FETCH", str(uid), f"({part})")
-        return next((data[1] for data in answer if isinstance(data, tuple) and isinstance(data[1], bytes)), None)
+        return dict(_literals(self._uid("FETCH", str(uid), f"(UID {part})"))).get(uid)
 
     def fetch_together(self, uids: Sequence[int]) -> dict[int, bytes]:
         """UID -> the bytes of several mails, asked for at once; those that the server left out are left out."""
@@ -114,6 +113,9 @@ class Mailbox:
         return True
 
     def _uid(self, command: str, *arguments: str) -> list[object]:
+        # imaplib keeps what came before a refusal, and would give it out as the answer to the next command.
+        self._client.response("FETCH")
+        self._client.response("SEARCH")
         kind, data = self._client.uid(command, *arguments)
         if kind != "OK":
             raise imaplib.IMAP4.error(f"UID {command}: {kind}")
