@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from bridge.configuration.desk_models import AgreementModel, DeskModel, MethodModel
@@ -63,7 +64,10 @@ def _may_be_plain(model: BridgeModel) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_sources(model: BridgeModel, document: Document) -> Iterable[Problem]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import assert_never
 
 from bridge.domain import effects as do
@@ -18,6 +19,7 @@ from bridge.domain.decide import decide
 from bridge.domain.delivery import Delivery, DeliveryKind
 from bridge.domain.effects import Decision, Effect, Send
 from bridge.domain.engagement import Engagement, Standing, State
+from bridge.domain.errors import StaleCase
 from bridge.domain.facts import Delivered, Fact, MessageKind, Report, ReportKind
 from bridge.domain.hold import Answer, Verdict, verdict
 from bridge.domain.ids import DeliveryId, DeskName, EngagementId
@@ -123,7 +125,8 @@ class Casework:
         return self._current(engagement)
 
     def apply(self, engagement: Engagement, fact: Fact) -> Decision:
-        """Decide on a fact and carry out what the decision asks for."""
+        """Decide on a fact and carry out what the decision asks for; `StaleCase` if the engagement has changed."""
+        self._require_current(engagement)
         self._look_at_kin()
         if self._proves_delivery(engagement, fact):
             engagement = self._settle_open_message(engagement)
@@ -160,7 +163,8 @@ class Casework:
         return self._current(engagement)
 
     def saw_status(self, engagement: Engagement, status: str, at: datetime) -> Engagement:
-        """Remember which status the desk's own system shows, whatever follows from it."""
+        """Remember which status the desk's own system shows, whatever follows from it; raises as `apply` does."""
+        self._require_current(engagement)
         seen = replace(engagement, desk_status=status, desk_status_at=at)
         self._event("desk_status_seen", seen, {"status": status, "before": engagement.desk_status})
         self._keep(seen)
@@ -326,7 +330,7 @@ class Casework:
         if update.comment:
             self.write(comment=update.comment)
         note = self._told_otherwise(report, engagement, agreement) or update.note
-        expected = self._expected_values()
+        expected = self._expected_values() if update.fields else {}
         fields = {name: value for name, value in update.fields.items() if value != expected.get(name, "")}
         if not (note or fields):
             return engagement
@@ -361,10 +365,8 @@ class Casework:
 
     def _expected_values(self) -> dict[str, str]:
         """The case's values once the writes that are in its lane are done."""
-        values = dict(self.case.values)
-        for delivery in self._unfinished_writes():
-            values |= delivery.payload["fields"]
-        return values
+        fields = (delivery.payload["fields"] for delivery in self._unfinished_writes())
+        return dict(chain(self.case.values.items(), *(written.items() for written in fields)))
 
     def _unfinished_writes(self) -> list[Delivery]:
         return [
@@ -372,6 +374,11 @@ class Casework:
             for delivery in self.tx.deliveries(case=self.record.sys_id, pending=True)
             if delivery.kind is DeliveryKind.WRITE
         ]
+
+    def _require_current(self, engagement: Engagement) -> None:
+        """What was read before the case may be older than the version that the compare-and-set looks at."""
+        if replace(self._current(engagement), standing=engagement.standing) != engagement:
+            raise StaleCase("the engagement was decided upon by somebody else", case=self.record.number)
 
     def _current(self, engagement: Engagement) -> Engagement:
         return next((other for other in self.engagements if other.id == engagement.id), engagement)

@@ -258,6 +258,13 @@ def test_a_desk_s_system_that_is_named_may_be_used(folder, place):
     assert problems_of(folder, VARIABLES) == ()
 
 
+@pytest.mark.parametrize("host", ["127.example.org", "127.0.0.1.desk.example.org", "localhost.example.org"])
+def test_a_host_that_is_only_called_like_this_machine_is_no_loopback(folder, host):
+    spoil_mode(folder, "live")
+    spoil(folder / "desks" / "dcc-service-desk.yaml", "https://desk.example.org/api", f"https://{host}/api")
+    assert ["may not be used" in problem.what for problem in problems_of(folder, VARIABLES)] == [True]
+
+
 @pytest.mark.parametrize("place", ["example.org", "other.example.org", "*.desk.example.org"])
 def test_a_name_that_is_another_s_does_not_help(folder, place):
     spoil_mode(folder, "live")
