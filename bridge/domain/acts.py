@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import TypeAlias
 
 from bridge.domain.effects import Alert, CancelUnsent, Effect, NewRound, Note, PushReport, Quarantine, Send, SendAgain
@@ -32,6 +33,9 @@ from bridge.domain.facts import (
     Withdraw,
 )
 from bridge.domain.situation import Situation
+
+LONGEST_WAIT = timedelta(days=31)
+"""So long a desk is not asked because it has named a date."""
 
 Done: TypeAlias = tuple[Engagement, tuple[Effect, ...]]
 Act: TypeAlias = Callable[[Situation, Engagement], Done]
@@ -102,9 +106,13 @@ def acknowledge(situation: Situation, engagement: Engagement) -> Done:
 
 
 def wait_until(situation: Situation, engagement: Engagement) -> Done:
-    """A date the desk waits for is remembered, and asked about when it has passed."""
+    """A date the desk waits for is remembered, and asked about when it has passed: a far one after a month.
+
+    A year that somebody mistyped must not silence a case.
+    """
     until = situation.fact.until if isinstance(situation.fact, Report) else None
-    return replace(engagement, waiting_until=until, next_chase_at=until), ()
+    latest = until and min(until, situation.now + LONGEST_WAIT)
+    return replace(engagement, waiting_until=latest, next_chase_at=latest), ()
 
 
 def ask(_: Situation, engagement: Engagement) -> Done:

@@ -1,16 +1,20 @@
-"""A desk that says the very same again at once is a machine that does not say so: nothing may answer it twice."""
+"""A desk that says the very same again: at once it is a machine, which nothing answers twice; later perhaps a quote."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
 
-from bridge.domain.engagement import Engagement
+from bridge.domain.engagement import Engagement, State
 from bridge.domain.facts import ReportKind
 from bridge.ports import Reading, Transaction
 
 SAID_AGAIN = "said_again"
 """Why a mail was taken for a machine's; the wording of the note that shows its words."""
+SAID_BEFORE = "said_before"
+"""Why a command is for a person to decide upon."""
+_ENDING = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED})
+_STANDING = frozenset({State.RESOLUTION_REPORTED, State.DECLINED})
 
 
 def is_said_again(tx: Transaction, reading: Reading, engagement: Engagement, within: timedelta) -> bool:
@@ -34,6 +38,25 @@ def is_said_again(tx: Transaction, reading: Reading, engagement: Engagement, wit
     )
 
 
+def is_said_before(tx: Transaction, reading: Reading, engagement: Engagement) -> bool:
+    """Whether an explicit command that ends something says, in the same words, what the desk has commanded before.
+
+    It may be a quotation of that mail, in a program's way of quoting that nobody knows yet. Where what was commanded
+    stands as it is, the same again changes nothing.
+    """
+    words = _first_words(reading.text)
+    commanded = any(reason.startswith("command_") for reason in reading.reasons)
+    if reading.report not in _ENDING or not (commanded and words) or engagement.state in _STANDING:
+        return False
+    return any(
+        told.event.kind == "item_received"
+        and told.event.who == f"desk:{engagement.desk}"
+        and told.event.facts.get("report") == reading.report.value
+        and _first_words(told.event.personal.get("text", "")) == words
+        for told in tx.story(engagement.case)
+    )
+
+
 def by_machine(reading: Reading) -> Reading:
     """The reading as that of an automatic acknowledgement, which no other machine gets to see."""
     return replace(
@@ -44,6 +67,11 @@ def by_machine(reading: Reading) -> Reading:
         suggests=None,
         reasons=(*reading.reasons, SAID_AGAIN),
     )
+
+
+def _first_words(text: str) -> list[str]:
+    """The words of the first line: what follows a quoted command is not the same twice."""
+    return _words(text.strip().partition("\n")[0])
 
 
 def _words(text: str) -> list[str]:

@@ -25,7 +25,7 @@ from bridge.sync.casework import Casework, Cause
 from bridge.sync.deciding import settled_already, until_settled
 from bridge.sync.intake import take_in
 from bridge.sync.recalling import Recalled
-from bridge.sync.repeating import SAID_AGAIN, by_machine, is_said_again
+from bridge.sync.repeating import SAID_AGAIN, SAID_BEFORE, by_machine, is_said_again, is_said_before
 from bridge.sync.roster import Roster
 from bridge.sync.surroundings import Surroundings
 
@@ -67,6 +67,9 @@ def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem, found: A
     # A portal's own words are told from ours by their author: nobody goes round there.
     if reading.channel == "mail" and is_storm(tx, engagement):
         return broken_off(tx, around, item, reading, engagement)
+    if reading.channel == "mail" and is_said_before(tx, reading, engagement):
+        doubtful = replace(reading, verdict="quarantine", reasons=(*reading.reasons, SAID_BEFORE))
+        return _set_aside(tx, around, item, doubtful, engagement)
     if reading.channel == "mail" and is_said_again(tx, reading, engagement, STORM):
         reading = by_machine(reading)
         _alarm(tx, around, engagement, "it says the same again and again: a machine may be answering us")

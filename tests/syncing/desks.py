@@ -184,7 +184,7 @@ class FakeReader:
         return Reading(
             "report",
             "apply",
-            (f"says {told['report']}",),
+            (f"{'command_' if told.get('commanded') else 'says '}{told['report']}",),
             engagement=engagement,
             matched_by="reference",
             report=ReportKind(told["report"]),

@@ -278,6 +278,12 @@ def test_a_report_of_a_person_ends_the_chases(kind):
     assert after(engagement(next_chase_at=at(12)), report(kind)).next_chase_at is None
 
 
+@pytest.mark.parametrize("named,asked", [(200, 200), (10 + 31 * 24, 10 + 31 * 24), (36 * 365 * 24, 10 + 31 * 24)])
+def test_a_date_far_away_is_asked_about_after_a_month(named, asked):
+    waiting = after(engagement(), report("progress", until=at(named)))
+    assert (waiting.waiting_until, waiting.next_chase_at) == (at(asked), at(asked))
+
+
 def test_a_question_puts_off_the_date_that_the_desk_had_named():
     asked = after(engagement(), report("progress", 8, until=at(200)), report("question", 9))
     assert (asked.waiting_until, asked.next_chase_at) == (None, None)

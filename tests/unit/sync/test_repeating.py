@@ -91,3 +91,50 @@ def test_the_words_are_shown_all_the_same_in_case_a_person_meant_them(world):
     say(world, "Yes.")
     assert "sent the same words again" in world.notes()
     assert world.notes().count("Yes.") == 2
+
+
+def command(world, kind, text):
+    world.report(kind, text, commanded=True)
+    world.cycle(2)
+
+
+def test_a_command_in_the_words_of_an_earlier_one_is_for_a_person(world):
+    command(world, "resolved", "The job was restarted.\n\nJo Watt")
+    assert world.state() == "resolution_reported"
+    command(world, "progress", "Sorry, that was premature.")
+    assert world.state() == "in_progress"
+    command(world, "resolved", "the job was  restarted.\nStill broken, as of today.")
+    assert world.state() == "in_progress"
+    assert "quarantined" in world.alerts.codes()
+    assert "said_before" in world.events("item_quarantined")[-1].event.facts["reasons"]
+    command(world, "resolved", "The job was mended.")
+    assert world.state() == "resolution_reported"
+
+
+@pytest.mark.parametrize("kind,state", [("resolved", "resolution_reported"), ("declined", "declined")])
+def test_what_is_told_twice_and_stands_is_no_doubt(world, kind, state):
+    for _ in range(2):
+        command(world, kind, "The job was restarted.")
+    assert world.state() == state
+    assert world.alerts.codes() == []
+
+
+@pytest.mark.parametrize("kind", ["progress", "acknowledged", "question", "workaround"])
+def test_what_ends_nothing_may_be_commanded_in_the_same_words(world, kind):
+    for _ in range(2):
+        command(world, kind, "Engineers are on site.")
+    assert world.events("item_quarantined") == []
+
+
+def test_words_that_an_agreed_pattern_reads_are_always_the_same(world):
+    for kind in ("resolved", "progress", "resolved"):
+        world.report(kind, "This is a standard message.", automatic=True)
+        world.cycle(2)
+    assert world.state() == "resolution_reported"
+
+
+def test_another_desk_s_words_and_no_words_are_no_repetition(world):
+    for text in ("", ""):
+        command(world, "resolved", text)
+        command(world, "progress", "not yet")
+    assert world.events("item_quarantined") == []
