@@ -56,6 +56,8 @@ _WORDINGS: Mapping[str, str] = MappingProxyType(
         "report_received": "{desk} has received the case{Ref}. Nobody there has taken it yet.{Link}",
         "said_again": "{desk} has sent the same words again within a few minutes, as machines do. They count as an "
         "automatic answer:{Text}",
+        "nothing_taken": "{desk} has sent a mail in which no words of its own were found. It is kept as item {item}; "
+        "should it say something, ask the desk.",
         "report_acknowledged": "{desk} has acknowledged the case{Phone}{Ref}.{Text}",
         "report_progress": "{desk} reports progress{Phone}{Ref}{Until}.{Text}",
         "report_question": "{desk} asks{Phone}{Ref}:{Text}\nTo answer, write a work note: #desk @{desk}: your answer",

@@ -63,6 +63,7 @@ def _apply_once(tx: Transaction, around: Surroundings, item: InboxItem, found: A
     reading = _newer_status(_seen_before(tx, around, item, reading, engagement), engagement)
     if reading.verdict != "apply":
         _remember_status(tx, around, item, reading, engagement)
+        _tell_of_nothing(tx, around, item, reading, engagement)
         return _set_aside(tx, around, item, reading, engagement)
     # A portal's own words are told from ours by their author: nobody goes round there.
     if reading.channel == "mail" and is_storm(tx, engagement):
@@ -218,6 +219,18 @@ def _remember_status(
         work = Casework(tx, around, record, Cause(f"desk:{engagement.desk}", _cause(item, reading)))
         work.saw_status(engagement, reading.desk_status, reading.at or item.received_at)
         work.close()
+
+
+def _tell_of_nothing(
+    tx: Transaction, around: Surroundings, item: InboxItem, reading: Reading, engagement: Engagement
+) -> None:
+    """Somebody has sent a mail in which no word was found that is theirs: perhaps one was there. Told now and then."""
+    who, record = f"desk:{engagement.desk}", tx.case(engagement.case) if "blank" in reading.reasons else None
+    if record is None or tx.count_events(engagement.case, "item_filed", who, tx.now() - STORM):
+        return
+    work = Casework(tx, around, record, Cause(who, _cause(item, reading)))
+    work.say("nothing_taken", {"desk": engagement.desk, "item": str(item.id)})
+    work.close()
 
 
 def _fact(

@@ -180,6 +180,8 @@ class FakeReader:
                 bounced_recipients=tuple(told["recipients"]),
                 permanent=told.get("permanent", True),
             )
+        if told["report"] == "blank":
+            return Reading("report", "file", ("blank",), engagement=engagement, desk=DeskName(told["desk"]))
         at = datetime.fromisoformat(told["at"]) if told.get("at") else received_at
         return Reading(
             "report",

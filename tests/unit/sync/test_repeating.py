@@ -138,3 +138,14 @@ def test_another_desk_s_words_and_no_words_are_no_repetition(world):
         command(world, "resolved", text)
         command(world, "progress", "not yet")
     assert world.events("item_quarantined") == []
+
+
+def test_a_mail_without_words_is_told_of_now_and_then_and_changes_nothing(world):
+    for _ in range(3):
+        say(world, "", "blank")
+    assert world.notes().count("no words of its own were found") == 1
+    assert len(world.events("item_filed")) == 3
+    assert world.state() == "open"
+    world.clock.forward(minutes=11)
+    say(world, "", "blank")
+    assert world.notes().count("no words of its own were found") == 2
