@@ -1,4 +1,7 @@
-"""HTML to text: sanitised first, so that nothing hidden, active or remote is left, then laid out as people saw it."""
+"""HTML to text: sanitised first, so that nothing hidden, active or remote is left, then laid out as people saw it.
+
+What stands in a `blockquote` is quoted, with `> ` before each of its lines as in plain text.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,21 @@ _ALLOWED = {
     *("p", "div", "br", "span", "b", "i", "strong", "em", "u", "a", "blockquote", "pre", "hr", "h1", "h2", "h3", "h4"),
     *("ul", "ol", "li", "table", "thead", "tbody", "tr", "td", "th", "center", "font", "code"),
 }
+#: their contents go with them: text that was struck out, or that no mail program shows in the body
+_UNSEEN = {"script", "style", "title", "option", "select", "datalist", "template", "s", "strike", "del"}
+_HIDES = re.compile(
+    r"display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden|mso-hide\s{0,3}:\s{0,3}all|line-through", re.IGNORECASE
+)
+_NAMES = re.compile(r"<([a-zA-Z][^\s<>/]{0,40})")
+#: their contents are no elements; without them, it is text
+_RAW = {"iframe", "noembed", "noframes", "noscript", "plaintext", "textarea", "xmp"}
+_TAG = re.compile(r"<(/?)([^\s<>/]+)( style=\"hides\")?[^<>]*>")
+_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+#: characters of private use, taken out of the text before they mark where quotes begin and end in it
+_OPENS, _CLOSES = "\ue000", "\ue001"
+_MARKS = re.compile(f"([{_OPENS}{_CLOSES}])")
+#: a quote within so many others is marked no further
+_MOST_MARKS = 9
 _NESTING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 #: elements that HTML does not close by itself when the next one opens
 _IMAGE = re.compile(r"<img\b([^<>]{0,2000})>", re.IGNORECASE)
@@ -45,8 +63,8 @@ def text_of(markup: str, images: Mapping[str, str] | None = None) -> str:
         raise TooDeep(f"HTML nested more than {_DEEPEST} levels deep")
     if images:
         body = _IMAGE.sub(lambda image: _named(image[1], images), body)
-    clean = nh3.clean(body, tags=_ALLOWED, attributes={}, link_rel=None)
-    return cast(str, get_text(clean, ParserConfig(css=CSS_PROFILES["strict"])))
+    clean = nh3.clean(_seen(body), tags=_ALLOWED, clean_content_tags=_UNSEEN, attributes={}, link_rel=None)
+    return _quoted(cast(str, get_text(_with_marks(clean), ParserConfig(css=CSS_PROFILES["strict"]))))
 
 
 def shown_pictures(markup: str) -> set[str]:
@@ -71,6 +89,64 @@ class Layout:
             shown = shown[: len(shown) * self.left // cost]
         self.left -= min(cost, self.left)
         return text_of(shown, self.images) if shown else ""
+
+
+def _seen(body: str) -> str:
+    """The HTML without elements whose own style hides them or strikes them out."""
+    if not _HIDES.search(unescape(body)):
+        return body
+    names = {name.lower() for name in _NAMES.findall(body)} - _UNSEEN - _RAW
+    shown = nh3.clean(
+        body,
+        tags=names,
+        clean_content_tags=_UNSEEN,
+        attributes={"*": {"style"}},
+        attribute_filter=lambda _element, _attribute, style: "hides" if _HIDES.search(style) else None,
+        link_rel=None,
+    )
+    return _without_marked(shown)
+
+
+def _without_marked(clean: str) -> str:
+    """Sanitised HTML, in which every element that opens is closed, without those marked as hidden."""
+    kept: list[str] = []
+    since = within = 0
+    hidden = ""
+    for tag in _TAG.finditer(clean):
+        name = tag[2]
+        if hidden:
+            within += 0 if name != hidden else -1 if tag[1] else 1
+            hidden, since = ("", tag.end()) if within == 0 else (hidden, since)
+        elif tag[3] and name not in _VOID:
+            kept.append(clean[since : tag.start()])
+            hidden, within = name, 1
+    return "".join([*kept, "" if hidden else clean[since:]])
+
+
+def _with_marks(clean: str) -> str:
+    """Sanitised HTML, in which a line of its own marks where a quote begins and where it ends."""
+    plain = _MARKS.sub("", clean)
+    begun = plain.replace("<blockquote>", f"<blockquote><div>{_OPENS}</div>")
+    return begun.replace("</blockquote>", f"<div>{_CLOSES}</div></blockquote>")
+
+
+def _quoted(text: str) -> str:
+    """Laid out text with `> ` before each line of a quote, once for each level."""
+    if _OPENS not in text:
+        return text
+    lines: list[str] = []
+    depth = 0
+    for line in text.split("\n"):
+        pieces = _MARKS.split(line)
+        for number, piece in enumerate(pieces):
+            if piece in {_OPENS, _CLOSES}:
+                depth = max(depth + (1 if piece == _OPENS else -1), 0)
+            elif piece.strip() or len(pieces) == 1:
+                lines.append("> " * min(depth, _MOST_MARKS) + (piece.strip() if depth else piece))
+            elif number == 0:
+                # A blank line keeps what stands before a quote from running on into it.
+                lines.append("")
+    return "\n".join(lines)
 
 
 def _named(attributes: str, images: Mapping[str, str]) -> str:
