@@ -153,7 +153,7 @@ def _walk(part: Message, found: _Found, depth: int) -> None:
     elif part.is_multipart():
         for child in _children(part):
             _walk(child, found, depth + 1)
-    elif _is_body(part, kind):
+    elif _is_body(part, kind, found):
         found.texts.append(_shown_text(part, kind, found))
     else:
         _attach(part, found)
@@ -252,8 +252,14 @@ def _children(part: Message) -> Iterator[Message]:
     yield from (child for child in payload if isinstance(child, Message)) if isinstance(payload, list) else ()
 
 
-def _is_body(part: Message, kind: str) -> bool:
-    return kind in {"text/plain", "text/html"} and part.get_content_disposition() != "attachment"
+def _is_body(part: Message, kind: str, found: _Found) -> bool:
+    """Whether a part is text of the mail itself; a text with a file name is, only if none stands before it.
+
+    Apple Mail and Notes show the text files of a mail within it, as `inline`.
+    """
+    if kind not in {"text/plain", "text/html"} or part.get_content_disposition() == "attachment":
+        return False
+    return not (found.texts and _file_name(part))
 
 
 def _content(part: Message) -> bytes:

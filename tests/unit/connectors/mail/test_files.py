@@ -68,3 +68,28 @@ def test_bytes_that_are_not_there_are_nothing():
     assert reader().file_content(mail(), absent) is None
     hostile = b"".join(b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (n, n) for n in range(400))
     assert reader().file_content(hostile, absent) is None
+
+
+NAMED = [
+    "Content-Type: text/plain; charset=utf-8\nContent-Disposition: inline; filename=job.log",
+    "Content-Type: text/plain; charset=utf-8; name=job.log",
+    "Content-Type: text/html; name=job.log\nContent-Disposition: inline",
+]
+
+
+def in_parts(*parts):
+    about = "From: jo@dcc.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
+    return (about + "".join(f"--b\n{part}\n" for part in parts) + "--b--\n").encode()
+
+
+@pytest.mark.parametrize("named", NAMED)
+@pytest.mark.parametrize("before", ["Still failing, see the log.", ""])
+def test_a_text_with_a_file_name_behind_the_text_is_a_file(named, before):
+    mail = parsed(in_parts(f"Content-Type: text/plain\n\n{before}", f"{named}\n\n#resolved: x"))
+    assert (mail.text.strip(), [one.name for one in mail.attachments]) == (before, ["job.log"])
+
+
+@pytest.mark.parametrize("named", NAMED)
+def test_a_text_with_a_file_name_that_comes_first_is_the_text(named):
+    mail = parsed(in_parts(f"{named}\n\n#resolved: x", "Content-Type: text/plain\n\nDisclaimer"))
+    assert (mail.text.split(), mail.attachments) == (["#resolved:", "x", "Disclaimer"], ())
