@@ -64,7 +64,7 @@ CLOSING = re.compile(
     r"з повагою)\s{0,2}[,.!]?\s*$",
     re.IGNORECASE,
 )
-BANNER = re.compile(
+_BANNER = re.compile(
     r"^\W{0,6}(caution|warning|external|attention|achtung|notice|important|be careful|vorsicht|atenci[óo]n|attenzione|"
     r"aten[çc][ãa]o|let op|uwaga|rhybudd|obs|advarsel|varning|varoitus|upozorn[ěe]n[íi]|figyelem|atenție|dikkat|"
     r"внимание|προσοχή|this (e-?mail|message|sender) (was|is|has been|came|originated)|you don't often get)\b.{0,200}?"
@@ -72,16 +72,50 @@ BANNER = re.compile(
     r"tu allan|ulkopuol|k[üu]ls[őo]|d[ıi][şs] |внешн|εξωτερικ)|^\W{0,6}external (sender|e-?mail|message|mail)\W{0,6}$",
     re.IGNORECASE,
 )
+#: what a banner speaks of, and a warning about something else does not
+_OF_MAIL = re.compile(
+    r"\b(e-?mails?|mails?|messages?|sender|links or|do not click|often get|nachricht|absender|courriel|exp[ée]diteur|"
+    r"correo|mensaje|remitente|messaggio|mittente|mensagem|remetente|bericht|afzender|wiadomo[śs][ćc]|nadawc\w{1,3}|"
+    r"e-bost|mejl\w{0,3}|meddeland\w{1,2}|meddelelse\w{0,2}|melding\w{0,2}|avs[äa]ndare|afsender|avsender|"
+    r"s[äa]hk[öo]posti\w{0,3}|viesti|l[äa]hett[äa]j\w{1,4}|zpr[áa]va|odes[íi]latel\w{0,2}|[üu]zenet|felad[óo]\w{0,3}|"
+    r"mesaj\w{0,2}|expeditor|g[öo]nder\w{1,6}|e-?posta|письмо|сообщение|отправител\w{1,3}|μήνυμα|αποστολέα\w?)\b",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(
+    r"\b(do not click|(open|follow) (any )?(links?|attachments?)|recogni[sz]e the sender|content is safe|learn why|"
+    r"unless you (recogni[sz]e|know|trust|are (sure|certain|expecting))|links? (or|and) attachments?|"
+    r"attachments? (or|and) links?|report (this|suspicious) (e-?mails?|messages?))\b",
+    re.IGNORECASE,
+)
 DISCLAIMER = re.compile(
-    r"^\W{0,6}(confidential(ity)? notice|disclaimer\b|legal notice|(important notice.{0,10})?"
-    r"this (e-?mail|message|communication)\b.{0,80}\b(confidential|intended|privileged)|"
-    r"the (information|contents?) (contained )?(in|of) this (e-?mail|message)|registered in (england|scotland|wales)\b|"
+    r"^\W{0,6}((confidential(ity)? notice|disclaimer|legal notice)(\W{0,6}$|\s{0,2}[-–—:.*|]|\s{1,3}(the|this)\b)|"
+    r"(important notice.{0,10})?this (e-?mail|message|communication)\b.{0,80}"
+    r"(\bintended (only|solely|exclusively|for (the )?(attention|use|sole|exclusive|named|addressee|recipient|person|"
+    r"individual|intended|above))|(?<!\bthe )\b(confidential|privileged)\b(?! (access|account|session|user)))|"
+    r"the (information|contents?) (contained )?(in|of) this (e-?mail|message)\b.{0,120}"
+    r"\b(confidential|intended|privileged|proprietary|protected|solely|without warranty|legally)\b|"
+    r"registered in (england|scotland|wales)( (and|&) (england|scotland|wales))?"
+    r"(\W{0,6}$|\b.{0,40}(\bno\b|\bnumber\b|\d{6}|\bcompany\b|\boffice\b))|"
     r"(diese|ce|cet|este|esta|questo|questa|dit|deze|ta|mae'r|detta|denne|t[äa]m[äa]|tato|ez az|acest)\b.{0,30}\b"
     r"(e-?mail|nachricht|message|courriel|mensaje|correo|messaggio|bericht|wiadomo[śs][ćc]|mensagem|e-bost|meddelande|"
     r"meddelelse|melding|viesti|zpr[áa]va|[üu]zenet|mesaj)\b.{0,80}(vertraulich|confident|confiden[cz]ial|riservat|"
     r"vertrouwelijk|poufn|gyfrinachol|konfidentiel|fortrolig|luottamuksel|d[ůu]v[ěe]rn|bizalmas))",
     re.IGNORECASE,
 )
+_SHORTEST_WRAPPED = 40
+
+
+def is_banner(line: str) -> bool:
+    """Whether a gateway's warning about where a mail comes from begins with this line."""
+    begins = _BANNER.match(line)
+    return begins is not None and _OF_MAIL.search(line) is not None
+
+
+def runs_on(above: str, line: str) -> bool:
+    """Whether a banner or disclaimer goes on in this line, though no blank line says where it ends."""
+    if _GOES_ON.search(line):
+        return True
+    return len(above) >= _SHORTEST_WRAPPED and above[-1] not in ".!?:*]>)" and line.lstrip()[:1].islower()
 
 
 def introduction(lines: list[str], number: int) -> int:

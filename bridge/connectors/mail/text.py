@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from typing import cast
+from unicodedata import normalize
 
 from mailparser_reply.parser import EmailMessage
 
 from bridge.connectors.mail.quoting import (
-    BANNER,
     CLOSING,
     DEVICE,
     DISCLAIMER,
@@ -22,6 +22,8 @@ from bridge.connectors.mail.quoting import (
     RULE,
     SIGNATURE,
     introduction,
+    is_banner,
+    runs_on,
 )
 from bridge.connectors.mail.wording import REPLY_LINE
 
@@ -36,7 +38,13 @@ _GIVEN = {
 #: so much of the end is searched for a signature by mail-parser-reply: below a quarter of a second at its worst
 _SIGNATURE_WITHIN = 2_000
 _LONGEST_LINE = 4_000
-_INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
+#: so much of a line tells a banner or disclaimer
+_TELLING = 400
+#: without width, or telling only the direction of writing
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\u061c\ufeff\u00ad]")
+_LINE_ENDS = re.compile("\r\n|[\r\u2028\u2029\u0085\x0b\x0c]")
+#: a command as Chinese and Japanese keyboards write it
+_FULL_WIDTH = re.compile("^\\s{0,3}[#\uff03][A-Za-z\uff21-\uff3a\uff41-\uff5a]{2,20}[ \t]{0,3}[:\uff1a]?")
 _SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u3000]")
 _QUOTED = re.compile(r"^\s{0,3}>")
 _MARKER = REPLY_LINE.strip("- ").lower()
@@ -50,16 +58,23 @@ def new_text(text: str) -> str:
 
 
 def command_text(text: str) -> str:
-    """The part of the new text in which commands count: what stands before any signature, however it begins."""
-    lines = text.split("\n")
-    for number, line in enumerate(lines):
-        if CLOSING.match(line):
-            return "\n".join(lines[:number])
-    return text
+    """The part of the new text in which commands count: what stands before any signature, however it begins.
+
+    Thanks that come before anything else end nothing.
+    """
+    kept: list[str] = []
+    begun = False
+    for line in text.split("\n"):
+        closing = CLOSING.match(line) is not None
+        if closing and begun:
+            break
+        begun = begun or bool(line.strip() and not closing)
+        kept.append(_FULL_WIDTH.sub(lambda command: normalize("NFKC", command[0]), line))
+    return "\n".join(kept)
 
 
 def _clean_lines(text: str) -> list[str]:
-    unified = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\x00", "")
+    unified = _LINE_ENDS.sub("\n", text).replace("\x00", "")
     unified = _SPACES.sub(" ", _INVISIBLE.sub("", unified))
     return [line.rstrip()[:_LONGEST_LINE] for line in unified.split("\n")]
 
@@ -109,15 +124,24 @@ def _quotes_with_marks(lines: list[str], number: int) -> bool:
 
 
 def _without_banners(lines: list[str]) -> list[str]:
+    """The lines without what gateways put in; all of them if nothing else is there, for that may be misread.
+
+    A disclaimer ends a text, unless it comes before it.
+    """
     kept: list[str] = []
-    skipping = False
+    begun = skipping = False
+    above = ""
     for line in lines:
-        if DISCLAIMER.match(line[:400]):
+        start = line[:_TELLING]
+        disclaims = DISCLAIMER.match(start) is not None
+        if disclaims and begun:
             break
-        skipping = bool(line.strip()) and (skipping or bool(BANNER.match(line[:400])))
+        skipping = disclaims or is_banner(start) or (skipping and bool(above) and runs_on(above, start))
+        above = start
         if not skipping:
             kept.append(line)
-    return kept
+            begun = begun or bool(line.strip())
+    return kept if begun else lines
 
 
 def _without_signature(text: str) -> str:
