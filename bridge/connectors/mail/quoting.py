@@ -21,8 +21,22 @@ _OTHERS = (
     "elk[üu]ldve|c[íi]mzett|t[áa]rgy|trimis|c[ăa]tre|subiect|g[öo]nderildi|kime|konu|отправлено|кому|тема|дата|надіслано|"
     "στάλθηκε|προς|θέμα|发送时间|收件人|抄送|主题|寄件日期|收件者|主旨|送信日時|宛先|件名|보낸 날짜|받는 사람|제목"
 )
-FIELD = re.compile(rf"^[*\s]{{0,4}}({_FROM}|{_OTHERS})\s{{0,2}}[:\uff1a][*\s]{{0,3}}\S", re.IGNORECASE)
+_FIELD = re.compile(rf"^[*\s]{{0,4}}({_FROM}|{_OTHERS})\s{{0,2}}[:\uff1a][*\s]{{0,3}}\S", re.IGNORECASE)
 FIRST_FIELD = re.compile(rf"^[*\s]{{0,4}}({_FROM})\s{{0,2}}[:\uff1a]", re.IGNORECASE)
+_SUBJECT = re.compile(
+    r"^[*\s]{0,4}(subject|betreff|objet|onderwerp|asunto|assunto|oggetto|temat|pwnc|[äa]mne|emne|aihe|"
+    r"p[řr]edm[ěe]t|t[áa]rgy|subiect|konu|тема|θέμα|主题|主旨|件名|제목)\s{0,2}[:\uff1a]",
+    re.IGNORECASE,
+)
+_SENT = re.compile(
+    r"^[*\s]{0,4}(sent|gesendet|envoy[ée]|verzonden|enviad[oa]( em)?|enviado el|inviato|wys[łl]ano|anfonwyd|skickat|"
+    r"sendt|l[äa]hetetty|odesl[áa]no|elk[üu]ldve|trimis|g[öo]nderildi|отправлено|надіслано|στάλθηκε|发送时间|"
+    r"寄件日期|送信日時|보낸 날짜)\s{0,2}[:\uff1a]|^[*\s]{0,4}(date|datum|fecha|data|dato)\s{0,2}:[^:]{4,80}\d:\d\d",
+    re.IGNORECASE,
+)
+_TIMED = re.compile(r"\d[:.]\d\d")
+#: as BlackBerry writes it above a header
+HEADING = re.compile(r"^\s{0,3}original message\s*$", re.IGNORECASE)
 DIVIDER = re.compile(
     r"^\s{0,3}-{2,}\s{0,3}(original message|original appointment|forwarded message|urspr[üu]ngliche nachricht|"
     r"weitergeleitete nachricht|message d'origine|message original|message transf[ée]r[ée]|oorspronkelijk bericht|"
@@ -31,7 +45,10 @@ DIVIDER = re.compile(
     r"alkuper[äa]inen viesti|p[ůu]vodn[íi] zpr[áa]va|eredeti [üu]zenet|mesaj original|orijinal mesaj|neges wreiddiol|"
     r"исходное сообщение|пересылаемое сообщение|оригінальне повідомлення|αρχικό μήνυμα|"
     r"邮件原件|原始邮件|転送メッセージ|元のメッセージ|원본 메일|원본 메시지)\s{0,3}-{2,}|"
-    r"^\s{0,3}begin forwarded message:",
+    r"^\s{0,3}begin forwarded message:|"
+    # Zoho, GroupWise, Notes
+    r"^\s{0,3}-{2,}\s{0,3}on\b.{5,300}\bwrote\s{0,3}-{2,}\s*$|^\s{0,3}>>>\s?[^>]{0,200}\d[^>]{0,100}>>>\s*$|"
+    r"^[^>].{1,80}---\s?\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\s\d{1,2}[:.]\d\d([:.]\d\d)?(\s?[ap]m)?\s?---",
     re.IGNORECASE,
 )
 RULE = re.compile(r"^\s{0,3}[_]{20,}\s*$|^\s{0,3}[-]{30,}\s*$")
@@ -44,6 +61,21 @@ _WROTE = re.compile(
 _WROTE_BEGINS = re.compile(
     r"^\s{0,3}(on|am|le|op|el|il|w dniu|den|at|em|în|ar|dnia|στις|\d{1,4}[./-]\d{1,2}[./-]\d{1,4})\b", re.IGNORECASE
 )
+#: an introduction by itself, though nothing in it is an address, or no colon ends it
+_SAID = re.compile(
+    r"^[^.:,;]{2,80}\bsaid on\b[^:]{0,30}\d.{0,60}:\s*$|書きました\s{0,2}[:\uff1a]\s*$|"
+    r"^on\b(?=.{0,80}\b\d{4}\b).{4,200}\bwrote\s*$|"
+    r"\S@\S{1,100}\s(wrote|said) on (mon|tue|wed|thu|fri|sat|sun|\d)[\w/.-]{0,9}[,.]?([ ,]{1,3}\d.{0,60})?\s*$",
+    re.IGNORECASE,
+)
+_STAMP = r"^\s{0,3}\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4},?\s\d{1,2}:\d\d:\d\d(\s[ap]m)?"
+#: the headings of Jira and Remedy, and of ServiceNow, of which the second line may hold the last words
+_ENTRY = re.compile(
+    rf"^[^.:,;]{{2,80}} commented on .{{2,80}}:\s*$|{_STAMP}\s{{1,3}}[a-z][a-z0-9._-]{{0,30}}[a-z0-9]\s*$",
+    re.IGNORECASE,
+)
+_STAMPED = re.compile(rf"{_STAMP}(\s[a-z]{{2,5}})?\s[-–]\s\S", re.IGNORECASE)
+_JOURNAL = re.compile(r"\(?\b(additional comments|work notes|comments and work notes)\b.{0,40}$", re.IGNORECASE)
 #: one line with an address and a time or a year in it that ends with a colon introduces a quote in any language
 _ADDRESS_AND_TIME = re.compile(r"^(?=.{0,300}\S@\S)(?=.{0,300}(\b\d{1,2}[:.]\d{2}\b|\d{4})).{10,400}[:\uff1a]\s*$")
 SIGNATURE = re.compile(r"^--\s*$")
@@ -103,6 +135,7 @@ DISCLAIMER = re.compile(
     re.IGNORECASE,
 )
 _SHORTEST_WRAPPED = 40
+_FEWEST_FIELDS = 2
 
 
 def is_banner(line: str) -> bool:
@@ -118,15 +151,41 @@ def runs_on(above: str, line: str) -> bool:
     return len(above) >= _SHORTEST_WRAPPED and above[-1] not in ".!?:*]>)" and line.lstrip()[:1].islower()
 
 
+def is_header(lines: list[str]) -> bool:
+    """Whether a mail's header begins with the first of these lines, which name the sender first.
+
+    Other things go from one to another as well: "From: 10:00, To: 12:00" is the time of an outage, and a change of
+    supplier has a date besides. So one of the fields holds an address, or the subject is among them, or the time when
+    the mail was sent comes second.
+    """
+    if not FIRST_FIELD.match(lines[0]):
+        return False
+    fields = [one for one in lines[:5] if _FIELD.match(one)]
+    if len(fields) < _FEWEST_FIELDS:
+        return False
+    if "@" in "".join(fields) or (len(fields) > _FEWEST_FIELDS and any(_SUBJECT.match(one) for one in fields)):
+        return True
+    return _SENT.match(lines[1]) is not None and not _TIMED.search(lines[0])
+
+
+def is_entry(lines: list[str]) -> bool:
+    """Whether the first of these lines is the heading of an entry in a ticket's history."""
+    if _ENTRY.match(lines[0]):
+        return True
+    return bool(_STAMPED.match(lines[0])) and any(_JOURNAL.search(one[:400]) for one in lines[:2])
+
+
 def introduction(lines: list[str], number: int) -> int:
-    """How many lines, of at most three, "On … wrote:" takes from here; 0 if it is none."""
+    """How many lines, of at most four, "On … wrote:" takes from here; 0 if it is none."""
     if _ADDRESS_AND_TIME.match(lines[number]):
         return 1
     if _WROTE.search(lines[number][-400:]) and "@" in lines[number]:
         return 1
+    if _SAID.search(lines[number][-400:]):
+        return 1
     if not _WROTE_BEGINS.match(lines[number]):
         return 0
-    for count in (1, 2, 3):
+    for count in (1, 2, 3, 4):
         if _WROTE.search(" ".join(lines[number : number + count])[-400:]):
             return count
     return 0

@@ -17,12 +17,14 @@ from bridge.connectors.mail.quoting import (
     DEVICE,
     DISCLAIMER,
     DIVIDER,
-    FIELD,
     FIRST_FIELD,
+    HEADING,
     RULE,
     SIGNATURE,
     introduction,
     is_banner,
+    is_entry,
+    is_header,
     runs_on,
 )
 from bridge.connectors.mail.wording import REPLY_LINE
@@ -82,12 +84,15 @@ def _clean_lines(text: str) -> list[str]:
 def _unquoted(lines: list[str]) -> list[str]:
     kept: list[str] = []
     number = 0
+    begun = False
     while number < len(lines):
         line = lines[number]
+        if _is_divider(lines, number, begun=begun):
+            break
         if _QUOTED.match(line):
             number += 1
             continue
-        if _MARKER in line.lower() or SIGNATURE.match(line) or DEVICE.match(line) or _is_divider(lines, number):
+        if _MARKER in line.lower() or SIGNATURE.match(line) or DEVICE.match(line):
             break
         introduced = introduction(lines, number)
         if introduced:
@@ -96,25 +101,22 @@ def _unquoted(lines: list[str]) -> list[str]:
             number += introduced
             continue
         kept.append(line)
+        begun = begun or bool(line)
         number += 1
     return kept
 
 
-def _is_divider(lines: list[str], number: int) -> bool:
-    """Whether a quoted mail begins here: a divider line, or a header whose first field names the sender.
-
-    Two fields are enough if one holds an address; "From: 10:00, To: 12:00" is a time of outage and no header.
-    """
+def _is_divider(lines: list[str], number: int, *, begun: bool) -> bool:
+    """Whether a quoted mail, or an entry of a ticket's history below other text, begins here."""
     line = lines[number]
     if DIVIDER.match(line):
         return True
-    following = [one for one in lines[number : number + 8] if one.strip()]
-    if RULE.match(line):
-        return len(following) > 1 and FIRST_FIELD.match(following[1]) is not None
-    if not FIRST_FIELD.match(line):
+    if not line.strip() or _QUOTED.match(line):
         return False
-    fields = [one for one in following[:5] if FIELD.match(one)]
-    return len(fields) >= 3 or (len(fields) == 2 and "@" in "".join(fields))
+    following = [one for one in lines[number : number + 8] if one.strip()]
+    if RULE.match(line) or HEADING.match(line):
+        return len(following) > 1 and FIRST_FIELD.match(following[1]) is not None
+    return is_header(following) or (begun and is_entry(following))
 
 
 def _quotes_with_marks(lines: list[str], number: int) -> bool:
