@@ -16,6 +16,7 @@ from email.policy import compat32
 
 from bridge.connectors.mail import headers
 from bridge.connectors.mail.charsets import decoded
+from bridge.connectors.mail.flowed import unflowed
 from bridge.connectors.mail.html import Layout, shown_pictures
 from bridge.connectors.mail.schema import FILE_NAME
 from bridge.connectors.mail.signing import is_plain_message_id
@@ -275,9 +276,14 @@ def _shown_text(part: Message, kind: str, found: _Found) -> str:
     """The text of a body, whose pictures are remembered."""
     text = _body_text(part)
     if kind != "text/html":
-        return text
+        return unflowed(text, delsp=_says(part, "delsp", "yes")) if _says(part, "format", "flowed") else text
     found.shown |= shown_pictures(text)
     return found.layout.text(text)
+
+
+def _says(part: Message, parameter: str, value: str) -> bool:
+    said = part.get_param(parameter)
+    return isinstance(said, str) and said.strip().lower() == value
 
 
 def _charset(part: Message) -> str | None:
