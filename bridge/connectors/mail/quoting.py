@@ -31,9 +31,12 @@ _SUBJECT = re.compile(
 _SENT = re.compile(
     r"^[*\s]{0,4}(sent|gesendet|envoy[ée]|verzonden|enviad[oa]( em)?|enviado el|inviato|wys[łl]ano|anfonwyd|skickat|"
     r"sendt|l[äa]hetetty|odesl[áa]no|elk[üu]ldve|trimis|g[öo]nderildi|отправлено|надіслано|στάλθηκε|发送时间|"
-    r"寄件日期|送信日時|보낸 날짜)\s{0,2}[:\uff1a]|^[*\s]{0,4}(date|datum|fecha|data|dato)\s{0,2}:[^:]{4,80}\d:\d\d",
+    r"寄件日期|送信日時|보낸 날짜)\s{0,2}[:\uff1a]|^[*\s]{0,4}(date|datum|fecha|data|dato)\s{0,2}:"
+    r"([^:]{4,80}\d:\d\d|[*\s]{0,3}(mon|tues|wednes|thurs|fri|satur|sun)day\b)",
     re.IGNORECASE,
 )
+_MEETING = re.compile(r"^[*\s]{0,4}organi[sz]er\s{0,2}:[*\s]{0,3}\S", re.IGNORECASE)
+_OF_MEETING = re.compile(r"^[*\s]{0,4}(when|subject)\s{0,2}:", re.IGNORECASE)
 _TIMED = re.compile(r"\d[:.]\d\d")
 #: as BlackBerry writes it above a header
 HEADING = re.compile(r"^\s{0,3}original message\s*$", re.IGNORECASE)
@@ -69,9 +72,12 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _STAMP = r"^\s{0,3}\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4},?\s\d{1,2}:\d\d:\d\d(\s[ap]m)?"
-#: the headings of Jira and Remedy, and of ServiceNow, of which the second line may hold the last words
+_PERSON = r"(?-i:[A-Z][\w'’-]{0,30}( [A-Z][\w'’-]{0,30}){1,3})"
+_MOMENT = r"(\d{1,2}[/.]\d{1,2}([/.]\d{2,4})?,? )?\d{1,2}:\d\d( [ap]m)?"
+#: the headings of Jira, Remedy and Teams, and of ServiceNow, of which the second line may hold the last words
 _ENTRY = re.compile(
-    rf"^[^.:,;]{{2,80}} commented on .{{2,80}}:\s*$|{_STAMP}\s{{1,3}}[a-z][a-z0-9._-]{{0,30}}[a-z0-9]\s*$",
+    rf"^[^.:,;]{{2,80}} commented on .{{2,80}}:\s*$|{_STAMP}\s{{1,3}}[a-z][a-z0-9._-]{{0,30}}[a-z0-9]\s*$|"
+    rf"^\s{{0,3}}({_PERSON}, (?=.{{0,6}}[/.]){_MOMENT}|\[{_MOMENT}\] {_PERSON})\s*$",
     re.IGNORECASE,
 )
 _STAMPED = re.compile(rf"{_STAMP}(\s[a-z]{{2,5}})?\s[-–]\s\S", re.IGNORECASE)
@@ -86,6 +92,7 @@ DEVICE = re.compile(
     r"отправлено с )",
     re.IGNORECASE,
 )
+GREETING = re.compile(r"^\s{0,3}(hi|hello|hey|dear|good (morning|afternoon|evening))\b[^.:?#]{0,40}$", re.IGNORECASE)
 CLOSING = re.compile(
     r"^\s{0,3}((kind|best|warm|many)?\s{0,2}regards|(many )?thanks( and regards)?|thank you|"
     r"yours (sincerely|faithfully)|cofion( cynnes| gorau)?|diolch|mit freundlichen gr[üu](ß|ss)en|"
@@ -158,6 +165,8 @@ def is_header(lines: list[str]) -> bool:
     supplier has a date besides. So one of the fields holds an address, or the subject is among them, or the time when
     the mail was sent comes second.
     """
+    if _MEETING.match(lines[0]):
+        return len(lines) > 1 and _OF_MEETING.match(lines[1]) is not None
     if not FIRST_FIELD.match(lines[0]):
         return False
     fields = [one for one in lines[:5] if _FIELD.match(one)]

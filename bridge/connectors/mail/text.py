@@ -18,6 +18,7 @@ from bridge.connectors.mail.quoting import (
     DISCLAIMER,
     DIVIDER,
     FIRST_FIELD,
+    GREETING,
     HEADING,
     RULE,
     SIGNATURE,
@@ -62,17 +63,21 @@ def new_text(text: str) -> str:
 def command_text(text: str) -> str:
     """The part of the new text in which commands count: what stands before any signature, however it begins.
 
-    Thanks that come before anything else end nothing.
+    Thanks that come before anything else but a greeting end nothing.
     """
     kept: list[str] = []
     begun = False
     for line in text.split("\n"):
-        closing = CLOSING.match(line) is not None
-        if closing and begun:
+        if begun and CLOSING.match(line):
             break
-        begun = begun or bool(line.strip() and not closing)
+        begun = begun or _begins(line)
         kept.append(_FULL_WIDTH.sub(lambda command: normalize("NFKC", command[0]), line))
     return "\n".join(kept)
+
+
+def _begins(line: str) -> bool:
+    """Whether a line says something, other than a greeting or thanks."""
+    return bool(line.strip()) and not CLOSING.match(line) and not GREETING.match(line)
 
 
 def _clean_lines(text: str) -> list[str]:
@@ -90,6 +95,9 @@ def _unquoted(lines: list[str]) -> list[str]:
         if _is_divider(lines, number, begun=begun):
             break
         if _QUOTED.match(line):
+            number += 1
+            continue
+        if DEVICE.match(line) and _answers_below(lines, number + 1):
             number += 1
             continue
         if _MARKER in line.lower() or SIGNATURE.match(line) or DEVICE.match(line):
@@ -125,6 +133,12 @@ def _quotes_with_marks(lines: list[str], number: int) -> bool:
     return bool(_QUOTED.match(following))
 
 
+def _answers_below(lines: list[str], number: int) -> bool:
+    """Whether a quote marked with `>` comes next, with or without an introduction."""
+    ahead = next((one for one in range(number, min(number + 10, len(lines))) if lines[one].strip()), None)
+    return ahead is not None and _quotes_with_marks(lines, ahead + introduction(lines, ahead))
+
+
 def _without_banners(lines: list[str]) -> list[str]:
     """The lines without what gateways put in; all of them if nothing else is there, for that may be misread.
 
@@ -147,11 +161,11 @@ def _without_banners(lines: list[str]) -> list[str]:
 
 
 def _without_signature(text: str) -> str:
-    """Cut the signature that mail-parser-reply finds at the end, unless nothing would be left."""
+    """Cut the signature that mail-parser-reply finds at the end, unless nothing would be left that says something."""
     head, tail = text[:-_SIGNATURE_WITHIN], text[-_SIGNATURE_WITHIN:]
     tail = re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]{2,}", " ", tail))
     message = EmailMessage(tail, languages=_LANGUAGES, **_GIVEN).read()
     signature = cast(str, message.replies[0].signatures) if len(message.replies) == 1 else ""
     at = tail.find(signature) if signature else -1
     body = (head + tail[:at]).strip() if at > 0 else (head + tail).strip()
-    return body or text
+    return body if any(_begins(line) for line in body.split("\n")) else text

@@ -76,8 +76,11 @@ def test_a_text_that_is_nothing_else_is_kept_for_it_may_be_misread(text):
 
 @pytest.mark.parametrize("thanks", ["Thanks.", "Thank you,", "Many thanks", "THANKS!", "Diolch!", "Regards"])
 @pytest.mark.parametrize("between", ["\n", "\n\n", "\n\nThank you\n"])
-def test_thanks_above_everything_else_do_not_end_the_commands(thanks, between):
-    assert [one.text for one in commands(command_text(new_text(f"{thanks}{between}#resolved: fixed")))] == ["fixed"]
+@pytest.mark.parametrize("greeting", ["", "Hi Jo,\n\n", "Good morning\n"])
+def test_thanks_above_everything_else_do_not_end_the_commands(greeting, thanks, between):
+    assert [one.text for one in commands(command_text(new_text(f"{greeting}{thanks}{between}#resolved: fixed")))] == [
+        "fixed"
+    ]
 
 
 def test_thanks_below_any_text_end_the_commands():

@@ -23,6 +23,10 @@ QUOTED = {
     "Japanese": "Jo Wattさんは書きました:",
     "Jira": "Jo Watt commented on DCC-123:",
     "Remedy": "20/07/2026 10:00:00 jwatt",
+    "sender and day": "From: Jo Watt\nDate: Monday",
+    "a meeting": "Organizer: Jo Watt\nWhen: Monday 10:00\nSubject: Reads",
+    "Teams": "[20/07 10:00] Jo Watt",
+    "Teams without brackets": "Jo Watt, 20/07 10:00",
     "ServiceNow": "20-07-2026 10:00:00 BST - Jo Watt (Additional comments)",
     "ServiceNow in two lines": "20-07-2026 10:00:00 BST - Jo Watt\nAdditional comments",
 }
@@ -36,6 +40,8 @@ STAYS = [
     "The first value was 1.2 ---> 3.4\nthe second --- 5",
     "On Monday our engineer wrote\nto the manufacturer.",
     "Original message was lost.\nSend it again.",
+    "It began at\n[20/07/2026 10:00] job started\nEngineer on site, 20/07 10:00\nJo Watt, 10:00\n#progress: on it",
+    "Organizer: the region\nwill be told.",
     "Nobody commented on this yet. We do:\nit is broken.",
 ]
 HEADINGS = ["Jira", "Remedy", "ServiceNow", "ServiceNow in two lines"]
@@ -45,6 +51,12 @@ HEADINGS = ["Jira", "Remedy", "ServiceNow", "ServiceNow in two lines"]
 @pytest.mark.parametrize("quote", ["#resolved: quoted", "\n#resolved: quoted"])
 def test_what_stands_below_it_is_quoted(program, quote):
     assert new_text(f"Still broken.\n\n{QUOTED[program]}\n{quote}") == "Still broken."
+
+
+@pytest.mark.parametrize("introduction", ["", "On Tue, 21 Jul 2026 at 10:00, CPSD <cpsd@bridge.example> wrote:\n\n"])
+def test_an_answer_below_the_quote_counts_though_the_program_names_its_device_above(introduction):
+    text = f"Sent from my iPhone\n\n{introduction}> #question: what?\n\n#resolved: fixed"
+    assert new_text(text) == "#resolved: fixed"
 
 
 @pytest.mark.parametrize("text", STAYS)
