@@ -31,6 +31,14 @@ _LONGEST_TEXT = 200_000
 _HEADER_SHOWN = 262_144
 _UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f<>:\"|?*\\/]+")
 _LONGEST_NAME = 150
+_LONGEST_STUB = 300
+#: a plain text that only sends its reader to the HTML
+_STUB = re.compile(
+    r"\bhtml[- ](capable|enabled|compatible|compliant)\b|"
+    r"\b(does not|doesn't|cannot|can't) (support|display|show) html\b|"
+    r"\b(view|read|see) (this|the) (e-?mail|message) (in|as|with|using) (an? )?(html|browser|web)\b",
+    re.IGNORECASE,
+)
 _TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
 _SMIME = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
 _SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
@@ -230,11 +238,11 @@ def _name_images(message: Message, found: _Found) -> None:
 
 
 def _walk_alternative(part: Message, found: _Found, depth: int) -> None:
-    """One text of several: the plain one, unless it is blank. Files among the alternatives are kept."""
+    """One text of several: the plain one, unless it is blank or a stub. Files among the alternatives are kept."""
     versions: list[_Found] = []
     layout = found.layout
     for child in _children(part):
-        if versions and "".join(versions[-1].texts).strip():
+        if versions and _says_something(versions[-1]):
             # The text is found; what follows says the same in HTML.
             layout = Layout(left=0)
         version = _Found(parts=found.parts, layout=layout, shown=found.shown, sought=found.sought)
@@ -245,7 +253,13 @@ def _walk_alternative(part: Message, found: _Found, depth: int) -> None:
         found.encrypted = found.encrypted or version.encrypted
         found.opaque = found.opaque or version.opaque
         versions.append(version)
-    found.texts += next((version.texts for version in versions if "".join(version.texts).strip()), [])
+    told = [version for version in versions if "".join(version.texts).strip()]
+    found.texts += next((version.texts for version in (*filter(_says_something, told), *told)), [])
+
+
+def _says_something(version: _Found) -> bool:
+    text = "".join(version.texts).strip()
+    return bool(text) and not (len(text) <= _LONGEST_STUB and _STUB.search(text))
 
 
 def _children(part: Message) -> Iterator[Message]:

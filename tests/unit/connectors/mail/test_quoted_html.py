@@ -7,6 +7,7 @@ import pytest
 
 from bridge.connectors.mail.commands import commands
 from bridge.connectors.mail.html import text_of
+from bridge.connectors.mail.parsing import parsed
 from bridge.connectors.mail.text import command_text, new_text
 from tests.unit.connectors.mail.reading_fixtures import ASKED, RECEIVED, Memory, message_id, reader, subject
 
@@ -92,3 +93,26 @@ def test_html_built_to_cost_time_costs_less_than_a_second(markup):
     started = time.thread_time()
     new_text(text_of(markup))
     assert time.thread_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "stub",
+    [
+        "This message needs an HTML capable mail program.",
+        "Your mail program does not support HTML.",
+        "Please view this email in a browser.",
+    ],
+)
+def test_a_plain_text_that_only_sends_its_reader_to_the_html_is_not_the_text(stub):
+    made = EmailMessage()
+    made.set_content(stub)
+    assert parsed(made.as_bytes()).text.strip() == stub
+    made.add_alternative("<p>#resolved: fixed</p>", subtype="html")
+    assert parsed(made.as_bytes()).text.strip() == "#resolved: fixed"
+
+
+def test_a_stub_without_any_html_is_the_text():
+    made = EmailMessage()
+    made.set_content("This message needs an HTML capable mail program.")
+    made.add_alternative("<p></p>", subtype="html")
+    assert parsed(made.as_bytes()).text.strip() == "This message needs an HTML capable mail program."
