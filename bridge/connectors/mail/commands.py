@@ -5,16 +5,42 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
+from itertools import islice
 
+from bridge.connectors.mail.doubting import GRAVE, denies_itself
 from bridge.connectors.mail.wording import EXAMPLES
 from bridge.domain.facts import ReportKind
 from bridge.domain.ids import DeskName
 
-_LINE = re.compile(r"^\s{0,3}#([A-Za-z]{2,20})\b[ \t]{0,3}(:?)[ \t]{0,10}(.*)$")
+#: marks that set the direction of writing, or nothing at all
+_UNSEEN = "\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_BULLET = r"(?:[-*+\u2013\u2022\u2023\u25aa\u25e6\u00b7]|\d{1,2}[.)])\s{1,4}"
+_OPENING, _CLOSING = '"\u201c\u201d\u201e\u00ab', '"\u201c\u201d\u00bb'
+#: a command, perhaps in a list, in mark-up, between quotation marks or with the broad signs of East Asia
+_LINE = re.compile(
+    rf"^[{_UNSEEN}]{{0,4}}(?:\s{{0,8}}{_BULLET}|\s{{0,3}})[{_UNSEEN}]{{0,4}}(?P<quote>[{_OPENING}]?)(?P<marks>[*_`\\]{{0,4}})"
+    rf"[{_UNSEEN}]{{0,4}}[#\uff03](?P<apart>[ \t]?)[*_`]{{0,4}}(?P<word>[A-Za-z]{{2,20}})(?![A-Za-z0-9])"
+    r"(?P<closed>(?:[*_`]{1,4}(?=[\s:\uff1a.,!;]|$))?)(?!\w)[ \t]{0,3}"
+    r"(?P<sign>[:\uff1a]|(?<=[ \t])[-\u2013\u2014](?=[ \t])|)(?P<after>(?:[*_`]{1,4}(?=\s|$))?)[ \t]{0,10}(?P<rest>.*)$"
+)
+#: what begins like a command in whatever dress; quoted lines and tables do not
+_ALIKE = re.compile(
+    r"^(?:\s{0,8}\d{1,2}[.)])?[^\w>|#\uff03]{0,12}[#\uff03]{1,3}[^\w#\uff03]{0,6}([A-Za-z]{2,20})(?![A-Za-z0-9])"
+)
+_STOPS = re.compile(r"[.,!;\s]{1,10}$")
+_UNSEEN_END = re.compile(rf"[{_UNSEEN}\s]{{1,20}}$")
 _UNTIL = re.compile(r"\buntil (\d{4}-\d{2}-\d{2})\b", re.IGNORECASE)
 _DIRECTION = re.compile(r"\bto @([A-Za-z0-9][A-Za-z0-9._-]{0,100})", re.IGNORECASE)
 _REFERENCE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/#-]{2,40}$")
-_NEGATED = re.compile(r"^\W{0,3}(no|not|nothing|never|isn't|is not|false)\b", re.IGNORECASE)
+#: `22/07/2026`, `2026-07-22`, `22-Jul-26`, `24x7`, `10.30am`, `2nd`, `P1`: in places of a number, and none
+_NO_REFERENCE = re.compile(
+    r"(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,4}[./-]?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}[./-]?\d{0,4}|"
+    r"\d{1,2}x\d{1,3}|[\d.]{1,5}(am|pm|st|nd|rd|th|h|hrs?|mins?|days?|bd)|P\d)",
+    re.IGNORECASE,
+)
+_FEWEST_DIGITS = 5
+_WORD = re.compile(r"[^\W_]{1,40}")
 
 _KINDS = {
     "ack": ReportKind.ACKNOWLEDGED,
@@ -23,13 +49,24 @@ _KINDS = {
     "progress": ReportKind.PROGRESS,
     "question": ReportKind.QUESTION,
     "workaround": ReportKind.WORKAROUND,
+    "resolve": ReportKind.RESOLVED,
     "resolved": ReportKind.RESOLVED,
     "decline": ReportKind.DECLINED,
     "declined": ReportKind.DECLINED,
 }
 #: a word after these without a colon makes a sentence, not a command: "#resolved tickets are listed below"
 _NEED_COLON = frozenset({ReportKind.QUESTION, ReportKind.WORKAROUND, ReportKind.RESOLVED, ReportKind.DECLINED})
-_EXAMPLES = frozenset(example.command.lower() for example in EXAMPLES)
+#: these ask for it where they stand alone
+_NEED_SIGN = frozenset({"resolve"})
+_GRAVE_WORDS = tuple(word for word, kind in _KINDS.items() if kind in GRAVE)
+#: so alike are a word and the command that was meant
+_ALIKENESS = 0.8
+_MOST_ALIKE = 100
+#: a line of this length may have been broken by the mail program, if it ends without one of these
+_BREAKABLE = 50
+_LINE_ENDS = tuple(".!?:;)]}>\"'\u201d\u2019\u00bb\u3002\uff01\uff1f\uff1a\uff1b")
+_EXAMPLE_WORDS = tuple(tuple(_WORD.findall(example.command)) for example in EXAMPLES)
+_EXAMPLE_LINES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,54 +80,138 @@ class Command:
     until: date | None = None
     direction: DeskName | None = None
 
+    #: another direction is named as well
+    directions_disagree: bool = False
+    #: the line above may be the beginning of the same sentence
+    within_sentence: bool = False
+
     @property
     def contradicts_itself(self) -> bool:
-        """Whether a resolution begins by denying itself: "#resolved: not yet"."""
-        return self.kind is ReportKind.RESOLVED and bool(_NEGATED.match(self.text))
+        """Whether a grave command denies itself: "#resolved: not yet"."""
+        return denies_itself(self.kind, self.text)
+
+    @property
+    def doubt(self) -> str:
+        """Why only a person may decide upon it; empty if nothing speaks against it."""
+        if self.contradicts_itself:
+            return "command_contradicts_itself"
+        if self.directions_disagree:
+            return "directions_disagree"
+        return "command_within_a_sentence" if self.within_sentence else ""
 
 
 def commands(text: str) -> tuple[Command, ...]:
     """The commands in a new text, in order. Each takes the lines down to the next command with it."""
-    found: list[tuple[ReportKind, list[str]]] = []
-    for line in text.split("\n"):
-        kind, rest = _command(line)
+    found: list[tuple[ReportKind, list[str], bool]] = []
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        kind, rest = _command(lines, number)
         if kind is not None:
-            found.append((kind, [rest]))
+            found.append((kind, [rest], kind in GRAVE and number > 0 and _is_open(lines[number - 1])))
         elif found:
             found[-1][1].append(line)
-    return tuple(_made(kind, "\n".join(lines).strip()) for kind, lines in found)
+    return tuple(_made(kind, "\n".join(said).strip(), within_sentence=within) for kind, said, within in found)
 
 
 def looks_like_command(text: str) -> bool:
     """Whether a line begins like a command, known or not; such a mail deserves a look."""
-    return any(_LINE.match(line) for line in text.split("\n"))
+    matches = (_LINE.match(line) for line in text.split("\n"))
+    return any(match is not None and not _is_heading(match) for match in matches)
 
 
-def _command(line: str) -> tuple[ReportKind | None, str]:
-    match = _LINE.match(line)
-    if match is None or line.strip().lower() in _EXAMPLES:
+def looks_grave(text: str) -> bool:
+    """Whether a line begins like a grave command and is none: `#resolved fixed`, `## resolved: fixed`, `#resovled`.
+
+    Its writer believes the matter settled; as a comment it would be read too late, and as a command perhaps wrongly.
+    """
+    lines = text.split("\n")
+    alike = ((number, match[1].lower()) for number, line in enumerate(lines) if (match := _ALIKE.match(line)))
+    none = (
+        word
+        for number, word in islice(alike, _MOST_ALIKE)
+        if not _is_example(lines, number) and _command(lines, number)[0] is None
+    )
+    return any(word in _GRAVE_WORDS or (word not in _KINDS and _is_near_grave(word)) for word in none)
+
+
+def _is_near_grave(word: str) -> bool:
+    return bool(get_close_matches(word, _GRAVE_WORDS, 1, _ALIKENESS))
+
+
+def _command(lines: list[str], number: int) -> tuple[ReportKind | None, str]:
+    match = _LINE.match(lines[number])
+    if match is None or _is_heading(match):
         return None, ""
-    word, colon, rest = match.groups()
-    kind = _KINDS.get(word.lower())
-    if kind is None or (kind in _NEED_COLON and not colon and rest.strip() and not _begins_direction(kind, rest)):
+    word, kind = match["word"].lower(), _KINDS.get(match["word"].lower())
+    rest = _undressed(match)
+    if kind is None or rest is None or _is_example(lines, number):
         return None, ""
-    return kind, rest.strip()
+    if not match["sign"] and (
+        word in _NEED_SIGN or (kind in _NEED_COLON and rest and not _begins_direction(kind, rest))
+    ):
+        return None, ""
+    return kind, rest
+
+
+def _is_heading(match: re.Match[str]) -> bool:
+    """Whether a space stands behind `#` as in a heading, and no colon says otherwise."""
+    return bool(match["apart"]) and match["sign"] not in {":", "\uff1a"}
+
+
+def _undressed(match: re.Match[str]) -> str | None:
+    """What stands behind a command, without its dress; None if a quotation mark is opened and not closed."""
+    rest = _UNSEEN_END.sub("", match["rest"])
+    if match["quote"]:
+        inner = rest.rstrip(".,")
+        if not inner.endswith(tuple(_CLOSING)):
+            return None
+        rest = inner[:-1]
+    if match["marks"] and not match["closed"] and not match["after"]:
+        rest = rest.rstrip("*_`")
+    return "" if _STOPS.fullmatch(rest) else rest.strip()
+
+
+def _is_example(lines: list[str], number: int) -> bool:
+    """Whether a line is one of our examples as we wrote it, in any dress, broken, or with words behind it."""
+    first = _WORD.findall(lines[number][:200])
+    begins = next((at for at, word in enumerate(first) if not word.isdigit()), 0)
+    said = _WORD.findall(" ".join(line[:200] for line in lines[number : number + _EXAMPLE_LINES]))[begins:]
+    return any(_is_said(first[begins:], said, example) for example in _EXAMPLE_WORDS)
+
+
+def _is_said(line: list[str], said: list[str], example: tuple[str, ...]) -> bool:
+    """Whether a line says what an example does, begins it in our capitals, or goes on behind a grave one."""
+    if not line or line[0].lower() != example[0]:
+        return False
+    whole, rest = [word.lower() for word in example], example[1:]
+    if [word.lower() for word in line] == whole or (len(line) > 2 and tuple(line[1:]) == rest[: len(line) - 1]):
+        return True
+    return tuple(said[1 : len(example)]) == rest and (example[0] in _GRAVE_WORDS or len(line) < len(example))
+
+
+def _is_open(line: str) -> bool:
+    """Whether a sentence may go on below a line: it is long enough to be broken, and ends with no sign of an end."""
+    plain = line.rstrip(" \t*_`")
+    return len(plain) >= _BREAKABLE and not plain.endswith(_LINE_ENDS)
 
 
 def _begins_direction(kind: ReportKind, rest: str) -> bool:
     return kind is ReportKind.DECLINED and _DIRECTION.match(rest.strip()) is not None
 
 
-def _made(kind: ReportKind, text: str) -> Command:
+def _made(kind: ReportKind, text: str, *, within_sentence: bool) -> Command:
     if kind is ReportKind.ACKNOWLEDGED:
         reference, text = _split_reference(text)
         return Command(kind, text, reference=reference)
     if kind is ReportKind.PROGRESS:
         return Command(kind, text, until=_day(text))
     if kind is ReportKind.DECLINED:
-        direction = _DIRECTION.search(text)
-        return Command(kind, text, direction=DeskName(direction[1].rstrip(".-_").lower()) if direction else None)
-    return Command(kind, text)
+        named = list(dict.fromkeys(one.rstrip(".-_").lower() for one in _DIRECTION.findall(text)))
+        direction = DeskName(named[0]) if named else None
+        return Command(
+            kind, text, direction=direction, directions_disagree=len(named) > 1, within_sentence=within_sentence
+        )
+    return Command(kind, text, within_sentence=within_sentence)
 
 
 def _split_reference(text: str) -> tuple[str, str]:
@@ -98,9 +219,17 @@ def _split_reference(text: str) -> tuple[str, str]:
     first, _, rest = text.partition("\n")
     word, _, remainder = first.strip().partition(" ")
     word = word.rstrip(".,;:")
-    if not (_REFERENCE.match(word) and any(character.isdigit() for character in word)):
+    if not _is_reference(word):
         return "", text
     return word, f"{remainder.strip()}\n{rest}".strip()
+
+
+def _is_reference(word: str) -> bool:
+    """Whether a word may be a desk's number: `INC0042` or `00042`, and neither `24/7` nor a date."""
+    digits = sum(character.isdigit() for character in word)
+    if not _REFERENCE.match(word) or not digits or _NO_REFERENCE.fullmatch(word):
+        return False
+    return digits >= _FEWEST_DIGITS or any(character.isalpha() for character in word)
 
 
 def _day(text: str) -> date | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from bridge.connectors.mail import automatic
-from bridge.connectors.mail.commands import Command, commands, looks_like_command
+from bridge.connectors.mail.commands import Command, commands, looks_grave, looks_like_command
 from bridge.connectors.mail.matching import OwnReferences, before_our_tag
 from bridge.connectors.mail.parsing import ParsedMail
 from bridge.connectors.mail.subjects import without_prefixes
@@ -57,7 +57,10 @@ class Saying:
         agreed = self._agreed(mail, text, sender, machine=bool(why))
         if why and (why != automatic.PRECEDENCE or not text.strip()):
             return self._by_machine(mail, text, why, agreed)
-        given = commands(command_text(text))
+        commanding = command_text(text)
+        given = commands(commanding)
+        if looks_grave(commanding):
+            return Said(None, (), text, commanded=True, doubt="unknown_command")
         if given:
             return self._by_command(mail, text, given)
         if agreed is not None:
@@ -82,9 +85,12 @@ class Saying:
     def _by_command(self, mail: ParsedMail, text: str, given: tuple[Command, ...]) -> Said:
         if len({command.kind for command in given}) > 1:
             return Said(None, (), text, commanded=True, doubt="commands_disagree")
+        doubt = next((one.doubt for one in given if one.doubt), "")
+        if not doubt and len({one.direction for one in given if one.direction}) > 1:
+            doubt = "directions_disagree"
+        if doubt:
+            return Said(None, (), text, commanded=True, doubt=doubt)
         command = given[0]
-        if command.contradicts_itself:
-            return Said(None, (), text, commanded=True, doubt="command_contradicts_itself")
         learned = self._stated(command.reference) or self._learned(mail, text)
         said = "\n".join(one.text for one in given if one.text)
         return Said(

@@ -243,7 +243,7 @@ ROWS = [
         "workaround",
         {"text": "send the file by hand\nas described in the manual"},
     ),
-    ("command-without-colon", "report", "apply", "comment", {"reason": "unknown_command"}),
+    ("command-without-colon", "review", "quarantine", None, {"reason": "unknown_command"}),
     ("command-inside-a-sentence", "report", "apply", "comment", {}),
     ("unknown-command", "report", "apply", "comment", {"reason": "unknown_command"}),
     ("plain-answer-of-a-person", "report", "apply", "comment", {"suggests": None, "engagement": ASKED.id}),
