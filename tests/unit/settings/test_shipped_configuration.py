@@ -8,6 +8,7 @@ from bridge.domain.agreement import Confirmation, Mode, Push, ResponseTime
 from bridge.domain.case import Case
 from bridge.domain.facts import ReportKind
 from bridge.domain.ids import DeskName, SysId
+from bridge.mapping.statuses import StatusPatterns
 from bridge.settings import ClientCredentials, Environment, HoldRule
 from tests.unit.settings.folders import ENVIRON, SHIPPED, shipped_copy, spoil
 
@@ -142,3 +143,29 @@ def test_values_may_come_from_the_environment_in_part(tmp_path: Path):
 def test_the_lease_is_longer_than_an_attempt_may_take():
     delivery = load(SHIPPED, ENVIRON).delivery
     assert delivery.lease > delivery.client_timeout + delivery.far_side_limit + delivery.margin
+
+
+@pytest.mark.parametrize(
+    "subject, resolved",
+    [
+        ("INC000000000042 has been resolved", True),
+        ("INC000000000042 has been Resolved.", True),
+        ("Incident INC000000000042 has been resolved - Reads are missing", True),
+        ("Your ticket INC000000000042 has been resolved: Reads are missing", True),
+        ("Incident INC000000000042 has been updated: Case wrongly shows resolved", False),
+        ("Incident INC000000000042 has been updated: Case INC000000000041 has been resolved", False),
+        ("Incident INC000000000042 is not yet resolved", False),
+        ("INC000000000042: target to be resolved by 22 July", False),
+        ("INC000000000042 reopened: was resolved", False),
+        ("INC000000000042 has been resolved?", False),
+        ("INC000000000042 has been resolved by mistake", False),
+        ("INC000000000042 has been reopened", False),
+        ("Automatic reply: INC000000000042 has been resolved", False),
+        ("INC042 has been resolved", False),
+    ],
+)
+def test_the_shipped_pattern_of_a_resolution_means_the_whole_sentence(subject, resolved):
+    desk = load(SHIPPED, ENVIRON).desks.by_name[DeskName("dcc-service-desk")]
+    patterns = StatusPatterns.of(desk.latest.statuses)
+    told = [patterns.report(subject=subject, text="", sender="", automatic=machine) for machine in (True, False)]
+    assert told == [ReportKind.RESOLVED if resolved else None, None]
