@@ -13,8 +13,12 @@ _ANSWERS = frozenset({"auto_reply", "auto-reply"})
 _TO_MANY = frozenset({"bulk", "junk", "list"})
 _MARKS = ("X-Autoreply", "X-Autorespond", "X-AutoReply-From", "X-Mail-Autoreply", "X-ServiceNow-Generated")
 _OUT_OF_OFFICE = re.compile(
-    r"^\s{0,3}(\[[^\]]{0,60}\]\s{0,3})?(automatic reply|auto[- ]?reply|auto[- ]?response|out of (the )?office|"
+    r"^\s{0,3}(?:(?:(?:re|aw|sv|antw)\s?:|\[[^\]]{0,60}\])\s{0,3}){0,4}[\[(]?"
+    r"(automatic reply|auto[- ]?reply|auto[- ]?response|out of (the )?office|not in the office|ooo\b|"
+    r"(auto|away|absence|absent|vacation|holidays?|(on )?((annual|sick|parental|maternity|paternity) )?leave)\s?[:\])]|"
+    r"allan o['\u2019]?r swyddfa|i ffwrdd o['\u2019]?r swyddfa|(ym)?ateb awtomatig|ar wyliau|"
     r"automatische (antwort|beantwortung)|abwesenheits\w*|abwesend|r[ée]ponse automatique|absence du bureau|"
+    r"accus[ée] de r[ée]ception|acuse de recibo|"
     r"respuesta autom[áa]tica|fuera de la oficina|risposta automatica|fuori (sede|ufficio)|automatisch antwoord|"
     r"afwezig\w*|autosvar|automatiskt svar|automatisk svar|odpowied[źz] automatyczna|nieobecno[śs][ćc]|"
     r"resposta autom[áa]tica|automatick[áa] odpov[ěe]d|自動応答|自动答复)",
@@ -29,6 +33,8 @@ _CHALLENGE = re.compile(
 #: The weakest of the signs: it says to how many a mail goes, not who wrote it. Ticketing systems, Request Tracker
 #: among them, put it on what their people write as well as on what they say themselves.
 PRECEDENCE = "precedence"
+#: the subject alone says so
+OUT_OF_OFFICE = "out_of_office"
 
 
 def why_automatic(mail: Message, subject: str) -> str:
@@ -44,7 +50,7 @@ def why_automatic(mail: Message, subject: str) -> str:
     if has_null_sender(mail):
         return "null_sender"
     if is_out_of_office(subject):
-        return "out_of_office"
+        return OUT_OF_OFFICE
     return PRECEDENCE if precedence in _TO_MANY else ""
 
 

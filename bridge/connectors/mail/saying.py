@@ -54,7 +54,10 @@ class Saying:
     def said(self, mail: ParsedMail, text: str, sender: str) -> Said:
         """What the new text of a mail says."""
         why = automatic.why_automatic(mail.message, mail.subject)
-        agreed = self._agreed(mail, text, sender, machine=bool(why))
+        agreed = None if self._is_absence(mail.subject) else self._agreed(mail, text, sender, machine=bool(why))
+        if why == automatic.OUT_OF_OFFICE and commands(command_text(text)):
+            # Only its subject speaks for a machine, and no machine writes commands.
+            return Said(None, (), text, commanded=True, doubt="command_in_an_absence_notice")
         if why and (why != automatic.PRECEDENCE or not text.strip()):
             return self._by_machine(mail, text, why, agreed)
         commanding = command_text(text)
@@ -77,7 +80,7 @@ class Saying:
         if agreed is not None:
             # Agreed, so more than `received` may come of it.
             return Said(agreed, (why, "agreed_pattern"), text, desk_reference=self._learned(mail, text))
-        if automatic.is_out_of_office(mail.subject) and not self._is_numbered(mail.subject):
+        if self._is_absence(mail.subject):
             return Said(None, ("out_of_office",), text, automatic=True)
         learned = self._learned(mail, text)
         return Said(ReportKind.RECEIVED, (why,), text, desk_reference=learned, automatic=True)
@@ -122,6 +125,10 @@ class Saying:
         if known:
             return known if known in theirs else ""
         return theirs[0] if theirs else ""
+
+    def _is_absence(self, subject: str) -> bool:
+        """Whether it is a person's notice of absence, which repeats our subject and says nothing about the case."""
+        return automatic.is_out_of_office(subject) and not self._is_numbered(subject)
 
     def _is_numbered(self, subject: str) -> bool:
         """Whether the desk put its number before our subject, as no person's notice of absence does.
