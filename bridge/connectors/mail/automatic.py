@@ -15,6 +15,7 @@ _MARKS = ("X-Autoreply", "X-Autorespond", "X-AutoReply-From", "X-Mail-Autoreply"
 _OUT_OF_OFFICE = re.compile(
     r"^\s{0,3}(?:(?:(?:re|aw|sv|antw)\s?:|\[[^\]]{0,60}\])\s{0,3}){0,4}[\[(]?"
     r"(automatic reply|auto[- ]?reply|auto[- ]?response|out of (the )?office|not in the office|ooo\b|"
+    r"i(['\u2019]| a)m (currently )?(out of|away from)|"
     r"(auto|away|absence|absent|vacation|holidays?|(on )?((annual|sick|parental|maternity|paternity) )?leave)\s?[:\])]|"
     r"allan o['\u2019]?r swyddfa|i ffwrdd o['\u2019]?r swyddfa|(ym)?ateb awtomatig|ar wyliau|"
     r"automatische (antwort|beantwortung)|abwesenheits\w*|abwesend|r[ée]ponse automatique|absence du bureau|"

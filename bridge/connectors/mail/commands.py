@@ -28,6 +28,7 @@ _LINE = re.compile(
 _ALIKE = re.compile(
     r"^(?:\s{0,8}\d{1,2}[.)])?[^\w>|#\uff03]{0,12}[#\uff03]{1,3}[^\w#\uff03]{0,6}([A-Za-z]{2,20})(?![A-Za-z0-9])"
 )
+_RULE = re.compile(r"^\s{0,3}(?:[-_=*~\u2014\u2500\u2550] ?){5,400}\s{0,3}$")
 _STOPS = re.compile(r"[.,!;\s]{1,10}$")
 _UNSEEN_END = re.compile(rf"[{_UNSEEN}\s]{{1,20}}$")
 _UNTIL = re.compile(r"\buntil (\d{4}-\d{2}-\d{2})\b", re.IGNORECASE)
@@ -82,8 +83,8 @@ class Command:
 
     #: another direction is named as well
     directions_disagree: bool = False
-    #: the line above may be the beginning of the same sentence
-    within_sentence: bool = False
+    #: why the place where it stands makes it doubtful
+    doubtful_place: str = ""
 
     @property
     def contradicts_itself(self) -> bool:
@@ -95,22 +96,34 @@ class Command:
         """Why only a person may decide upon it; empty if nothing speaks against it."""
         if self.contradicts_itself:
             return "command_contradicts_itself"
-        if self.directions_disagree:
-            return "directions_disagree"
-        return "command_within_a_sentence" if self.within_sentence else ""
+        return "directions_disagree" if self.directions_disagree else self.doubtful_place
 
 
 def commands(text: str) -> tuple[Command, ...]:
     """The commands in a new text, in order. Each takes the lines down to the next command with it."""
-    found: list[tuple[ReportKind, list[str], bool]] = []
+    found: list[tuple[ReportKind, list[str], str]] = []
     lines = text.split("\n")
+    ruled = _first_rule(lines)
     for number, line in enumerate(lines):
         kind, rest = _command(lines, number)
         if kind is not None:
-            found.append((kind, [rest], kind in GRAVE and number > 0 and _is_open(lines[number - 1])))
+            found.append((kind, [rest], _doubtful_place(lines, number, ruled) if kind in GRAVE else ""))
         elif found:
             found[-1][1].append(line)
-    return tuple(_made(kind, "\n".join(said).strip(), within_sentence=within) for kind, said, within in found)
+    return tuple(_made(kind, "\n".join(said).strip(), place) for kind, said, place in found)
+
+
+def _first_rule(lines: list[str]) -> int:
+    """The first line across the mail that has words above it; behind the last line if there is none."""
+    words = next((number for number, line in enumerate(lines) if line.strip() and not _RULE.match(line)), len(lines))
+    return next((number for number in range(words, len(lines)) if _RULE.match(lines[number])), len(lines))
+
+
+def _doubtful_place(lines: list[str], number: int, ruled: int) -> str:
+    """Why a grave command may not be the writer's: a broken sentence goes on in it, or it is a quote or a footer."""
+    if number > 0 and _is_open(lines[number - 1]):
+        return "command_within_a_sentence"
+    return "command_below_a_rule" if number > ruled else ""
 
 
 def looks_like_command(text: str) -> bool:
@@ -144,11 +157,10 @@ def _command(lines: list[str], number: int) -> tuple[ReportKind | None, str]:
         return None, ""
     word, kind = match["word"].lower(), _KINDS.get(match["word"].lower())
     rest = _undressed(match)
-    if kind is None or rest is None or _is_example(lines, number):
+    if kind is None or rest is None:
         return None, ""
-    if not match["sign"] and (
-        word in _NEED_SIGN or (kind in _NEED_COLON and rest and not _begins_direction(kind, rest))
-    ):
+    needs_sign = word in _NEED_SIGN or (kind in _NEED_COLON and rest and not _begins_direction(kind, rest))
+    if (needs_sign and not match["sign"]) or _is_example(lines, number):
         return None, ""
     return kind, rest
 
@@ -175,14 +187,17 @@ def _is_example(lines: list[str], number: int) -> bool:
     """Whether a line is one of our examples as we wrote it, in any dress, broken, or with words behind it."""
     first = _WORD.findall(lines[number][:200])
     begins = next((at for at, word in enumerate(first) if not word.isdigit()), 0)
-    said = _WORD.findall(" ".join(line[:200] for line in lines[number : number + _EXAMPLE_LINES]))[begins:]
-    return any(_is_said(first[begins:], said, example) for example in _EXAMPLE_WORDS)
+    line = first[begins:]
+    beginning = [word.lower() for word in line[:2]]
+    alike = [one for one in _EXAMPLE_WORDS if [word.lower() for word in one[: len(beginning)]] == beginning]
+    if not line or not alike:
+        return False
+    said = _WORD.findall(" ".join(one[:200] for one in lines[number : number + _EXAMPLE_LINES]))[begins:]
+    return any(_is_said(line, said, example) for example in alike)
 
 
 def _is_said(line: list[str], said: list[str], example: tuple[str, ...]) -> bool:
     """Whether a line says what an example does, begins it in our capitals, or goes on behind a grave one."""
-    if not line or line[0].lower() != example[0]:
-        return False
     whole, rest = [word.lower() for word in example], example[1:]
     if [word.lower() for word in line] == whole or (len(line) > 2 and tuple(line[1:]) == rest[: len(line) - 1]):
         return True
@@ -199,7 +214,7 @@ def _begins_direction(kind: ReportKind, rest: str) -> bool:
     return kind is ReportKind.DECLINED and _DIRECTION.match(rest.strip()) is not None
 
 
-def _made(kind: ReportKind, text: str, *, within_sentence: bool) -> Command:
+def _made(kind: ReportKind, text: str, place: str) -> Command:
     if kind is ReportKind.ACKNOWLEDGED:
         reference, text = _split_reference(text)
         return Command(kind, text, reference=reference)
@@ -208,17 +223,15 @@ def _made(kind: ReportKind, text: str, *, within_sentence: bool) -> Command:
     if kind is ReportKind.DECLINED:
         named = list(dict.fromkeys(one.rstrip(".-_").lower() for one in _DIRECTION.findall(text)))
         direction = DeskName(named[0]) if named else None
-        return Command(
-            kind, text, direction=direction, directions_disagree=len(named) > 1, within_sentence=within_sentence
-        )
-    return Command(kind, text, within_sentence=within_sentence)
+        return Command(kind, text, direction=direction, directions_disagree=len(named) > 1, doubtful_place=place)
+    return Command(kind, text, doubtful_place=place)
 
 
 def _split_reference(text: str) -> tuple[str, str]:
     """A first word with a digit in it is the desk's number, the rest is said."""
     first, _, rest = text.partition("\n")
     word, _, remainder = first.strip().partition(" ")
-    word = word.rstrip(".,;:")
+    word = word.lstrip("#").rstrip(".,;:")
     if not _is_reference(word):
         return "", text
     return word, f"{remainder.strip()}\n{rest}".strip()

@@ -31,10 +31,16 @@ def _words(*expressions: str) -> re.Pattern[str]:
     return re.compile("|".join(expressions), re.IGNORECASE)
 
 
-_FIRST_NO = r"^\W{0,5}(no|not|none|nothing|never|nil|n/a|isn['\u2019]?t|false|please)\b"
-_DENIED = r"(\bnot|\bnever|n['\u2019]t|\bcannot|\bunable to|\bfailed to)\b(\s{1,3}[\w'\u2019-]{1,20}){0,3}?\s{1,3}"
-_DONE = r"(fix|resolv|clos|solv|restor|corrected|rectif|sort|able to (find|reproduce|identify)|confirm|reproduc)"
-_PROMISED = r"(\b(will|shall)|['\u2019]ll|\bwon['\u2019]t)\b"
+_FIRST_NO = (
+    r"^\W{0,5}(no|not|none|nothing|never|nil|n/a|isn['\u2019]?t|nope|nah|false|maybe|perhaps|test(ing)?|"
+    r"please (resolve|fix|close|check|confirm|investigate|look))\b"
+)
+_DENIED = (
+    r"(\bnot|\bnever|n['\u2019]t|\b(ca|wo|do|does|did|is|are|has|have|was|could)nt|\bcannot|\bunable to|\bfailed to)\b"
+    r"(\s{1,3}[\w'\u2019-]{1,20}){0,3}?\s{1,3}"
+)
+_DONE = r"(fix|resolv|clos|solv|restor|corrected|rectif|sort|gone\b|able to (find|reproduce|identify)|confirm|reproduc)"
+_PROMISED = r"(\b(will|shall)|['\u2019]ll|\bwon['\u2019]?t)\b"
 _UNFINISHED = (
     r"\byet\b",
     r"\bpending\b",
@@ -42,7 +48,8 @@ _UNFINISHED = (
     r"\bnext (week|month|(working )?day)\b",
     r"\b(tbc|tbd|tba)\b",
     r"\bto be (confirmed|decided|determined|advised|agreed)\b",
-    r"\bpremature",
+    r"\bpremature|\bsoon\b|\blater (today|this week)\b|\bwip\b|\bnot sure\b|\bunsure\b",
+    r"\bsorry,? (wrong|not|no)\b|^\W{0,5}wrong (case|ticket|mail|one)\b",
     r"\bby mistake\b",
     r"\bsent in error\b",
     r"\b(disregard|ignore (this|that|my|the (last|above|previous)))\b",
@@ -64,6 +71,11 @@ _DOUBTS = {
         r"\bbeing (investigated|looked|worked|fixed)\b",
         r"\b(remains|persists|continues)\b|\bkeeps (fail|happen|occur)|\bre-?occur|\brecurr|\bre-?open|"
         r"\b(fail(s|ed|ing)|broken?|missing|down|happen(s|ed|ing)|occur(s|red|ring)) again\b",
+        r"\bstill no\b|\b(almost|nearly) (done|fixed|resolved|there|finished|ready|complete)|^\W{0,5}(almost|nearly)\b|"
+        r"\bin the process of\b|\bwithout success\b|^\W{0,5}(unsuccessful|failed)\s{0,3}($|[.,;!])",
+        r"\b(scheduled|booked|arranged) (for|on|in)\b|\b(due|expected|eta)\W{1,3}(on |by |in |for )?"
+        r"(mon|tues|wednes|thurs|fri|satur|sun)day\b|^\W{0,5}((mon|tues|wednes|thurs|fri|satur|sun)day|eta|in hand)\b",
+        r"\b(do|does) not work\b|\b(do|does)n['\u2019]?t work\b",
         r"\btemporar(y|ily) (fix|resolv|solution|workaround|measure)",
         _PROMISED,
         r"\b(going to|due to be|should (now |soon )?be|ought to|hop(e|ing|efully)|expect(s|ed)? (to|by)|aim(s|ing)? to|"
@@ -79,7 +91,7 @@ _DOUBTS = {
         r"\b(it|this|that|which|case|request)(['\u2019]s| is) (indeed |actually |really )?"
         r"(ours|our (own|case|issue|fault|job|problem)|for us)\b",
         r"\b(we|i)(['\u2019]ll| will| do| can| shall)? (now )?(take|accept|own|keep|handle|deal with) (it|this|that)\b",
-        r"\b(maybe|perhaps|not sure|unsure)\b",
+        r"\b(maybe|perhaps)\b",
     ),
     ReportKind.WORKAROUND: _words(
         *_UNFINISHED,

@@ -41,6 +41,17 @@ def read(text):
         "#resolved: to be confirmed",
         "#resolved: waiting for the supplier",
         "#resolved: we are still investigating",
+        "#resolved: cant be fixed",
+        "#resolved: wont fix",
+        "#resolved: it doesn't work",
+        "#resolved: still no reads",
+        "#resolved: engineer booked for 22 July",
+        "#resolved: due Friday",
+        "#resolved: ETA 17:00",
+        "#resolved: almost done",
+        "#resolved: in the process of fixing",
+        "#resolved: sorry, wrong case",
+        "#resolved: please check",
         "#resolved - not yet",
         "**#resolved:** hopefully on Monday",
         "#resolved\n\nNot yet.",
@@ -76,6 +87,10 @@ def test_a_grave_command_that_denies_itself_is_for_a_person(text):
         ("#resolved: Restarted.\n\nWill you check on your side?", RESOLVED),
         ("#resolved: The portal was down until the certificate had been renewed", RESOLVED),
         ("#resolved: all outstanding reads have been loaded", RESOLVED),
+        ("#resolved: Please see the report.", RESOLVED),
+        ("#resolved: Hub restarted, please close the case", RESOLVED),
+        ("#resolved: A scheduled job was stuck; restarted", RESOLVED),
+        ("#resolved: Expected behaviour, due to a change of tenancy", RESOLVED),
         ("#decline: not ours, the fault cannot be fixed by us", DECLINED),
         ("#decline: This is not our case. to @ldso-help-desk", DECLINED),
         ("#decline: No DCC system is involved", DECLINED),
@@ -134,6 +149,14 @@ def test_a_grave_command_that_may_be_the_rest_of_a_sentence_is_for_a_person(text
 )
 def test_a_command_below_a_finished_line_counts(above):
     assert read(f"{above}\n#resolved: fixed").report is RESOLVED
+
+
+@pytest.mark.parametrize("rule", ["_" * 40, "-" * 5, "=====", "- - - - -", "————————"])
+def test_a_grave_command_below_a_line_across_the_mail_is_for_a_person(rule):
+    reading = read(f"We look.\n{rule}\ndesk mailing list\n#resolved: see archive")
+    assert (reading.verdict, reading.reasons[0]) == ("quarantine", "command_below_a_rule")
+    assert read(f"We look.\n{rule}\n#progress: begun").report is ReportKind.PROGRESS
+    assert read(f"{rule}\n#resolved: done\n{rule}\nJo").report is RESOLVED
 
 
 def test_a_command_that_settles_nothing_may_follow_any_line():
@@ -234,6 +257,7 @@ def test_a_date_or_a_measure_is_no_number_of_the_desk(word):
 @pytest.mark.parametrize("word", ["INC0012", "12345", "REQ-7", "2026/12345", "4711a", "0000042"])
 def test_a_number_of_the_desk_is_learned(word):
     assert commands(f"#acknowledge {word}")[0].reference == word
+    assert commands(f"#acknowledge #{word}.")[0].reference == word
 
 
 @pytest.mark.parametrize("text", ["#decline: x to @ldso or to @rec", "#decline: x to @ldso\n#decline: y to @rec"])

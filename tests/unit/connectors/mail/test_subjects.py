@@ -71,6 +71,7 @@ ABSENCES = [
     "[Auto-Reply]",
     "[Auto-Reply] Re:",
     "On leave:",
+    "I am out of the office Re:",
     "Annual leave:",
     "Vacation:",
     "RE: Automatic reply:",
