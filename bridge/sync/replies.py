@@ -34,6 +34,7 @@ MOST_AT_ONCE = 12
 _LONGEST_KEPT = 300
 STORM = timedelta(minutes=10)
 _GRAVE = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
+_WORDLESS = frozenset({"blank", "forward"})
 _FINAL = {"file": InboxState.FILED, "drop": InboxState.DROPPED, "quarantine": InboxState.QUARANTINED}
 
 
@@ -225,7 +226,7 @@ def _tell_of_nothing(
     tx: Transaction, around: Surroundings, item: InboxItem, reading: Reading, engagement: Engagement
 ) -> None:
     """Somebody has sent a mail in which no word was found that is theirs: perhaps one was there. Told now and then."""
-    who, record = f"desk:{engagement.desk}", tx.case(engagement.case) if "blank" in reading.reasons else None
+    who, record = f"desk:{engagement.desk}", tx.case(engagement.case) if _WORDLESS & set(reading.reasons) else None
     if record is None or tx.count_events(engagement.case, "item_filed", who, tx.now() - STORM):
         return
     work = Casework(tx, around, record, Cause(who, _cause(item, reading)))

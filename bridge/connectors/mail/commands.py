@@ -113,6 +113,16 @@ def commands(text: str) -> tuple[Command, ...]:
     return tuple(_made(kind, "\n".join(said).strip(), place) for kind, said, place in found)
 
 
+def doubt_about(given: tuple[Command, ...]) -> str:
+    """Why only a person may decide upon the commands of one text; empty if nothing speaks against them."""
+    if len({command.kind for command in given}) > 1:
+        return "commands_disagree"
+    doubt = next((one.doubt for one in given if one.doubt), "")
+    if not doubt and len({one.direction for one in given if one.direction}) > 1:
+        return "directions_disagree"
+    return doubt
+
+
 def _first_rule(lines: list[str]) -> int:
     """The first line across the mail that has words above it; behind the last line if there is none."""
     words = next((number for number, line in enumerate(lines) if line.strip() and not _RULE.match(line)), len(lines))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from bridge.connectors.mail import automatic
-from bridge.connectors.mail.commands import Command, commands, looks_grave, looks_like_command
+from bridge.connectors.mail.commands import Command, commands, doubt_about, looks_grave, looks_like_command
 from bridge.connectors.mail.matching import OwnReferences, before_our_tag
 from bridge.connectors.mail.parsing import ParsedMail
 from bridge.connectors.mail.subjects import without_prefixes
@@ -86,12 +86,7 @@ class Saying:
         return Said(ReportKind.RECEIVED, (why,), text, desk_reference=learned, automatic=True)
 
     def _by_command(self, mail: ParsedMail, text: str, given: tuple[Command, ...]) -> Said:
-        if len({command.kind for command in given}) > 1:
-            return Said(None, (), text, commanded=True, doubt="commands_disagree")
-        doubt = next((one.doubt for one in given if one.doubt), "")
-        if not doubt and len({one.direction for one in given if one.direction}) > 1:
-            doubt = "directions_disagree"
-        if doubt:
+        if doubt := doubt_about(given):
             return Said(None, (), text, commanded=True, doubt=doubt)
         command = given[0]
         learned = self._stated(command.reference) or self._learned(mail, text)

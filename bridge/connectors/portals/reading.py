@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, time
 
-from bridge.connectors.mail.commands import commands, looks_like_command
+from bridge.connectors.mail.commands import commands, doubt_about, looks_grave, looks_like_command
 from bridge.connectors.mail.suggesting import suggestion
 from bridge.connectors.mail.text import command_text, new_text
 from bridge.domain.facts import ReportKind
@@ -41,14 +41,13 @@ def beside_commands(reading: Reading) -> Reading:
 def with_words(reading: Reading, text: str) -> Reading:
     """A reading to which somebody's words are added, and what they report."""
     new = new_text(text)
-    given = commands(command_text(new))
-    if len({command.kind for command in given}) > 1:
-        return _doubtful(reading, text, "commands_disagree")
+    commanding = command_text(new)
+    given = commands(commanding)
+    if doubt := "unknown_command" if looks_grave(commanding) else doubt_about(given):
+        return _doubtful(reading, text, doubt)
     if not given:
         return _free(reading, text, new)
     command = given[0]
-    if command.contradicts_itself:
-        return _doubtful(reading, text, "command_contradicts_itself")
     until = datetime.combine(command.until, time(23, 59, 59), ZONE).astimezone(UTC) if command.until else None
     return replace(
         reading,

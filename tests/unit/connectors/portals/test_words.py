@@ -47,6 +47,10 @@ def test_the_last_line_names_the_delivery():
         ("All done, it is resolved now.", ReportKind.COMMENT, "apply"),
         ("#acknowledge\n#decline: not ours", None, "quarantine"),
         ("#resolved: not yet", None, "quarantine"),
+        ("#acknowledge\n#declined: not declined, we take it", None, "quarantine"),
+        ("#decline: not ours, to @dcc\n#decline: nor theirs, to @ldso", None, "quarantine"),
+        ("#resolved fixed", None, "quarantine"),
+        ("**#resolved:** the job was restarted", ReportKind.RESOLVED, "apply"),
         ("  \n", None, "file"),
     ],
 )
