@@ -65,6 +65,7 @@ FULL = {
     "message": "open",
     "missing": "- the impact",
     "direction": "ees-service-desk",
+    "item": "4711",
     "other_reason": "ees: not ours",
     "until": "2027-01-31",
     "channel": "telephone",
