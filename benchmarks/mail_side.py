@@ -76,8 +76,8 @@ def _read(application: Application) -> dict[str, Any]:
     apply(around, Roster(around.source, around.resolver_group))
     ended, done = time.perf_counter(), time.process_time()
     with application.store.reading() as tx:
-        items = [tx.inbox_item(number) for number in range(1, tx.newest_item() + 1)]
-    states = Counter(item.state.value for item in items if item is not None)
+        found = (tx.item_state(number) for number in range(1, tx.newest_item() + 1))
+        states = Counter(state.value for state in found if state is not None)
     return {
         "mails": received,
         "seconds": collected - started + ended - began,
