@@ -23,6 +23,10 @@ class ReportKind(StrEnum):
     COMMENT = "comment"
 
 
+GRAVE = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
+"""Reports that a person decides upon wherever there is a doubt: a false one is the worst error there is."""
+
+
 class MessageKind(StrEnum):
     """What we tell a desk."""
 

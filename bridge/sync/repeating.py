@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 from bridge.domain.engagement import Engagement, State
 from bridge.domain.facts import ReportKind
-from bridge.ports import Reading, Transaction
+from bridge.ports import Reading, ToldEvent, Transaction
 
 SAID_AGAIN = "said_again"
 """Why a mail was taken for a machine's; the wording of the note that shows its words."""
@@ -29,13 +30,8 @@ def is_said_again(tx: Transaction, reading: Reading, engagement: Engagement, wit
     who, since = f"desk:{engagement.desk}", tx.now() - within
     if not tx.count_events(engagement.case, "item_received", who, since):
         return False
-    return any(
-        told.at >= since
-        and told.event.kind == "item_received"
-        and told.event.who == who
-        and _words(told.event.personal.get("text", "")) == said
-        for told in tx.story(engagement.case)
-    )
+    received = _received(tx, engagement)
+    return any(one.at >= since and _words(one.event.personal.get("text", "")) == said for one in received)
 
 
 def is_said_before(tx: Transaction, reading: Reading, engagement: Engagement) -> bool:
@@ -49,11 +45,9 @@ def is_said_before(tx: Transaction, reading: Reading, engagement: Engagement) ->
     if reading.report not in _ENDING or not (commanded and words) or engagement.state in _STANDING:
         return False
     return any(
-        told.event.kind == "item_received"
-        and told.event.who == f"desk:{engagement.desk}"
-        and told.event.facts.get("report") == reading.report.value
-        and _first_words(told.event.personal.get("text", "")) == words
-        for told in tx.story(engagement.case)
+        one.event.facts.get("report") == reading.report.value
+        and _first_words(one.event.personal.get("text", "")) == words
+        for one in _received(tx, engagement)
     )
 
 
@@ -67,6 +61,12 @@ def by_machine(reading: Reading) -> Reading:
         suggests=None,
         reasons=(*reading.reasons, SAID_AGAIN),
     )
+
+
+def _received(tx: Transaction, engagement: Engagement) -> Iterator[ToldEvent]:
+    """What the desk has said about the case so far."""
+    who = f"desk:{engagement.desk}"
+    return (one for one in tx.story(engagement.case) if one.event.kind == "item_received" and one.event.who == who)
 
 
 def _first_words(text: str) -> list[str]:

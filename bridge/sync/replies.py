@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bridge.domain.delivery import Delivery
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import StoreError, TryLater
-from bridge.domain.facts import Bounced, Fact, MessageKind, Report, ReportKind
+from bridge.domain.facts import GRAVE, Bounced, Fact, MessageKind, Report, ReportKind
 from bridge.domain.ids import DeskName
 from bridge.ports import (
     PORTAL_SOURCE,
@@ -33,7 +33,6 @@ from bridge.sync.surroundings import Surroundings
 MOST_AT_ONCE = 12
 _LONGEST_KEPT = 300
 STORM = timedelta(minutes=10)
-_GRAVE = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
 _WORDLESS = frozenset({"blank", "forward"})
 _FINAL = {"file": InboxState.FILED, "drop": InboxState.DROPPED, "quarantine": InboxState.QUARANTINED}
 
@@ -109,7 +108,7 @@ def _seen_before(
         cause=f"inbox:{item.id}",
     )
     reasons = (*reading.reasons, f"its Message-ID was that of item {first}, which said something else")
-    return replace(reading, reasons=reasons, verdict="quarantine" if reading.report in _GRAVE else "apply")
+    return replace(reading, reasons=reasons, verdict="quarantine" if reading.report in GRAVE else "apply")
 
 
 def is_storm(tx: Transaction, engagement: Engagement) -> bool:

@@ -8,9 +8,9 @@ from datetime import date
 from difflib import get_close_matches
 from itertools import islice
 
-from bridge.connectors.mail.doubting import GRAVE, denies_itself
+from bridge.connectors.mail.doubting import denies_itself
 from bridge.connectors.mail.wording import EXAMPLES
-from bridge.domain.facts import ReportKind
+from bridge.domain.facts import GRAVE, ReportKind
 from bridge.domain.ids import DeskName
 
 #: marks that set the direction of writing, or nothing at all

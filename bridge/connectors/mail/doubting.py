@@ -19,9 +19,6 @@ import re
 
 from bridge.domain.facts import ReportKind
 
-#: the reports that a person decides upon wherever there is a doubt
-GRAVE = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
-
 _LONGEST = 1_000
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?=\s)|\n[ \t]{0,20}\n")
 _ASKS = re.compile(r"\?\W{0,10}$")

@@ -23,7 +23,7 @@ from bridge.connectors.mail.subjects import is_forward
 from bridge.connectors.mail.text import new_text
 from bridge.domain.engagement import Engagement
 from bridge.domain.errors import BridgeError
-from bridge.domain.facts import ReportKind
+from bridge.domain.facts import GRAVE
 from bridge.domain.ids import DeskName
 from bridge.mapping.statuses import StatusPatterns
 from bridge.ports import Authenticity, Correspondence, Desks, MailKind, ReadAttachment, Reading, Verdict
@@ -35,7 +35,6 @@ _SKEW = timedelta(minutes=15)
 _RESOLUTION = timedelta(seconds=1)
 #: a mail server's clock is nearer to ours, but its times of arrival are whole seconds (RFC 9051, 2.3.3)
 _ARRIVAL = timedelta(minutes=1)
-_TOO_GRAVE_FOR_DOUBT = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
 
 
 class MailReader:
@@ -235,9 +234,9 @@ class MailReader:
     def _judged(self, found: _Found, matched: Match, said: Said) -> Reading:
         if said.doubt:
             return found.review(said.doubt, *matched.reasons)
-        if matched.conflict and said.report in _TOO_GRAVE_FOR_DOUBT:
+        if matched.conflict and said.report in GRAVE:
             return found.review("references_disagree", *said.reasons)
-        if found.out_of_order and said.report in _TOO_GRAVE_FOR_DOUBT:
+        if found.out_of_order and said.report in GRAVE:
             return found.review("perhaps_older_than_the_last_report", *said.reasons)
         verdict: Verdict = "apply" if said.report is not None else "file"
         until = datetime.combine(said.until, time(23, 59, 59), self._zone).astimezone(UTC) if said.until else None

@@ -13,11 +13,9 @@ from datetime import UTC, datetime, time
 from bridge.connectors.mail.commands import commands, doubt_about, looks_grave, looks_like_command
 from bridge.connectors.mail.suggesting import suggestion
 from bridge.connectors.mail.text import command_text, new_text
-from bridge.domain.facts import ReportKind
+from bridge.domain.facts import GRAVE, ReportKind
 from bridge.domain.hours import ZONE
 from bridge.ports import Reading
-
-_TOO_GRAVE_FOR_DOUBT = frozenset({ReportKind.RESOLVED, ReportKind.DECLINED, ReportKind.WORKAROUND})
 
 
 def sets_status(text: str) -> bool:
@@ -31,7 +29,7 @@ def beside_commands(reading: Reading) -> Reading:
     The record tells when it was changed last, not when it got its status: which of them came first, nobody knows. A
     false "resolved" is the worst error there is, so a grave one is for a person.
     """
-    if reading.report in _TOO_GRAVE_FOR_DOUBT:
+    if reading.report in GRAVE:
         return replace(
             reading, kind="review", verdict="quarantine", ordered=False, reasons=(*reading.reasons, "order_unknown")
         )
