@@ -3,12 +3,12 @@
 import socket
 import socketserver
 import struct
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.servers.processes import LOOPBACK
+from tests.servers.serving import serving
 
 _COMMAND = b"zINSTREAM\0"
 
@@ -56,13 +56,7 @@ class _Conversation(socketserver.StreamRequestHandler):
 @contextmanager
 def clamd(place: Path | None = None) -> Iterator[Daemon]:
     """A running daemon, at a free port unless a socket's path is given, which is gone afterwards."""
-    with Daemon(place) as daemon:
-        serving = threading.Thread(target=daemon.serve_forever, kwargs={"poll_interval": 0.02})
-        serving.start()
-        try:
-            yield daemon
-        finally:
-            daemon.shutdown()
-            serving.join(30)
+    with serving(Daemon(place)) as daemon:
+        yield daemon
     if place is not None:
         place.unlink()

@@ -1,7 +1,6 @@
 """A name server on loopback (RFC 1035, UDP) that knows the text records a test gives it."""
 
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +14,8 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 from dns.rdtypes.ANY.TXT import TXT
+
+from tests.servers.serving import serving
 
 _STRING = 255
 
@@ -76,11 +77,5 @@ def _record(text: bytes) -> Any:
 @contextmanager
 def name_server() -> Iterator[NameServer]:
     """A running server on a free port; it is gone afterwards."""
-    with NameServer() as server:
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        serving.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            serving.join(30)
+    with serving(NameServer()) as server:
+        yield server

@@ -7,7 +7,6 @@ assertion), 7662 (introspection), 8628 (device code). A refresh token is good on
 import json
 import secrets
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from cryptography import x509
 
 from tests.servers.certificates import Certificates
 from tests.servers.processes import LOOPBACK
+from tests.servers.serving import serving
 
 TENANT = "/a-tenant"
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -209,7 +209,7 @@ def running_token_server(provider: Provider, certificates: Certificates, port: i
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.server)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    with _serving(server):
+    with serving(server):
         yield f"https://{LOOPBACK}:{server.server_port}{TENANT}"
 
 
@@ -217,17 +217,5 @@ def running_token_server(provider: Provider, certificates: Certificates, port: i
 def running_introspection(registry: Registry) -> Iterator[str]:
     """What mail servers on this machine ask about tokens, without TLS; yields its address."""
     server = _Server(0, lambda _base, _path, form: _introspected(registry, form["token"]))
-    with _serving(server):
+    with serving(server):
         yield f"http://{LOOPBACK}:{server.server_port}/introspect"
-
-
-@contextmanager
-def _serving(server: _Server) -> Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join(30)
-        server.server_close()

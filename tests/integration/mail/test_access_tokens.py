@@ -32,6 +32,7 @@ from tests.integration.mail.conftest import Provider as MailProvider
 from tests.integration.mail.watches import PATIENCE, SOON, watching
 from tests.servers.certificates import make_certificates
 from tests.servers.dovecot import PASSWORD
+from tests.servers.serving import serving
 from tests.servers.tcp_proxy import Fault, FaultProxy
 from tests.servers.tokens import Provider, running_token_server
 from tests.unit.connectors.mail.messages import NOW, outbound
@@ -327,17 +328,11 @@ class _Answers(socketserver.StreamRequestHandler):
 
 @contextmanager
 def answering(says, *, smtp):
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Answers) as server:
+    with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Answers)) as server:
         server.daemon_threads = True
         server.says, server.is_smtp = says, smtp
         server.greeting = b"220 ready\r\n" if smtp else b"* OK ready\r\n"
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        serving.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            serving.join(60)
+        yield server.server_address[1]
 
 
 @pytest.mark.parametrize("says", [b"454 4.7.0 temporary\r\n", b"504 5.5.4 unrecognised\r\n", b"432 4.7.12 no\r\n"])

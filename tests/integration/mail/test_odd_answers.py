@@ -1,8 +1,6 @@
 """A mailbox whose server breaks answers off, gives them in another order, or gives nothing: no mail is mistaken."""
 
 import socketserver
-import threading
-from contextlib import contextmanager
 
 import pytest
 
@@ -10,6 +8,7 @@ from bridge.connectors.mail.collecting import MailboxCollector
 from bridge.connectors.mail.settings import MailSettings
 from bridge.connectors.mail.signing import Keys
 from tests.integration.mail.test_collecting_together import Positions, Shelf, mail
+from tests.servers.serving import serving
 
 MAILS = {uid: mail(uid) for uid in (1, 2, 3, 4)}
 
@@ -59,18 +58,6 @@ class Conversation(socketserver.StreamRequestHandler):
         self.wfile.write(b"* %d FETCH (UID %d BODY[] {%d}\r\n%b)\r\n" % (uid, uid, len(raw), raw))
 
 
-@contextmanager
-def serving(mails, bodies):
-    with Server(mails, bodies) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 class Kept(Shelf):
     """What was kept, by its number."""
 
@@ -84,7 +71,7 @@ class Kept(Shelf):
 
 
 def collected(mails, bodies, **how):
-    with serving(mails, bodies) as server:
+    with serving(Server(mails, bodies)) as server:
         settings = MailSettings(
             "smtp+plain://127.0.0.1:1",
             f"imap+plain://127.0.0.1:{server.server_address[1]}",

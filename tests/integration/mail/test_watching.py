@@ -16,6 +16,7 @@ from bridge.domain.errors import TryLater
 from tests.integration.mail.watches import NEVER, PATIENCE, SOON, watching
 from tests.servers.dovecot import PASSWORD
 from tests.servers.processes import wait_until
+from tests.servers.serving import serving
 from tests.servers.tcp_proxy import Fault, FaultProxy
 
 MAIL = b"From: desk@dcc.example\r\nMessage-ID: <1@dcc.example>\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -127,15 +128,9 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def scripted(offers):
-    with _Server() as server:
+    with serving(_Server()) as server:
         server.offers = offers
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        serving.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            serving.join(PATIENCE)
+        yield server
 
 
 def at(server, provider):
