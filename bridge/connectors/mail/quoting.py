@@ -188,13 +188,18 @@ def introduction(lines: list[str], number: int) -> int:
     """How many lines, of at most four, "On … wrote:" takes from here; 0 if it is none."""
     if _ADDRESS_AND_TIME.match(lines[number]):
         return 1
-    if _WROTE.search(lines[number][-400:]) and "@" in lines[number]:
+    if "@" in lines[number] and _says_who_wrote(lines[number]):
         return 1
     if _SAID.search(lines[number][-400:]):
         return 1
     if not _WROTE_BEGINS.match(lines[number]):
         return 0
     for count in (1, 2, 3, 4):
-        if _WROTE.search(" ".join(lines[number : number + count])[-400:]):
+        if _says_who_wrote(" ".join(lines[number : number + count])):
             return count
     return 0
+
+
+def _says_who_wrote(text: str) -> bool:
+    """Whether a text ends with "… wrote:". All that does ends with a colon, which is looked for in no time."""
+    return text.rstrip().endswith((":", "\uff1a")) and _WROTE.search(text[-400:]) is not None
